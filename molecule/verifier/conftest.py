@@ -1,0 +1,19 @@
+"""What all tests share: Testinfra's connection kept open, the events that `tdi verdict` follows, and the records."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tdi import verifier
+from tdi.verifier import machine, project, recorder, scenario  # noqa: F401 (fixtures are found by name)
+
+# `declared` stands beside the tests, wherever pytest is started.
+sys.path.insert(0, str(Path(__file__).parent))
+
+verifier.use_kept_open_backend()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Follow the outcome of each test."""
+    config.pluginmanager.register(verifier.Events(), "tdi-events")

@@ -1,0 +1,40 @@
+"""Nginx itself: its version, its service, its configuration and what it listens on."""
+
+import re
+from typing import Any
+
+from declared import SITES
+
+
+def test_nginx_has_the_version_that_the_archive_offers(host: Any) -> None:
+    policy = host.check_output("LC_ALL=C apt-cache policy nginx nginx-common")
+    installed = re.findall(r"Installed: (\S+)", policy)
+    candidate = re.findall(r"Candidate: (\S+)", policy)
+    assert len(installed) == len(candidate) == 2  # noqa: PLR2004 - the two packages asked for
+    assert installed == candidate
+
+
+def test_nginx_runs_now_and_after_each_boot(host: Any) -> None:
+    unit = host.check_output("systemctl show nginx --property=ActiveState,SubState,UnitFileState")
+    journal = "" if "ActiveState=active" in unit else host.run("journalctl --unit nginx --lines 20").stdout
+    assert sorted(unit.split()) == ["ActiveState=active", "SubState=running", "UnitFileState=enabled"], journal
+
+
+def test_the_configuration_is_valid_and_without_a_warning(host: Any) -> None:
+    check = host.run("nginx -t")
+    assert check.rc == 0, check.stderr
+    assert "[warn]" not in check.stderr, check.stderr
+
+
+def test_nginx_has_loaded_what_is_on_disk(host: Any) -> None:
+    since = "$(systemctl show nginx --property=StateChangeTimestamp --value --timestamp=us+utc)"
+    newer = host.check_output(f'find /usr/sbin/nginx /etc/nginx -newerct "{since}"')
+    assert not newer, f"changed after nginx was last started or reloaded: {newer}"
+
+
+def test_nothing_listens_but_the_sites(host: Any) -> None:
+    # Protocol, state, two queues, local address and port, peer, processes. Docker answers DNS at 127.0.0.11 on networks
+    # made by a user, inside the machine, with no process there.
+    sockets = [line.split(maxsplit=6) for line in host.check_output("ss -Hltunp").splitlines()]
+    found = {(s[0], s[4], "nginx" in s[-1]) for s in sockets if not s[4].startswith("127.0.0.11:")}
+    assert found == {("tcp", f"{address}:{site.port}", True) for site in SITES for address in ("0.0.0.0", "[::]")}  # noqa: S104 - compared with, not bound to

@@ -1,0 +1,32 @@
+"""The whole machine: it can be recorded, and the new and the upgraded machine are in the same state.
+
+These tests come last by their file's name on purpose: the record is taken after everything else was looked at.
+"""
+
+import os
+
+import pytest
+
+from tdi import same_state, verifier
+from tdi.project import Project
+from tdi.verifier import Recorder
+
+
+def test_the_machine_can_be_recorded(host: object, machine: str, recorder: Recorder) -> None:  # noqa: ARG001 (names the machine)
+    assert recorder(machine).stat().st_size > 0
+
+
+def test_same_state_as_a_new_machine(
+    host: object,  # noqa: ARG001 (names the machine)
+    machine: str,
+    scenario: str,
+    recorder: Recorder,
+    project: Project,
+) -> None:
+    if scenario != "upgrade":
+        pytest.skip("the upgraded machine is compared with the new one, not the other way round")
+    if os.environ.get("TDI_COMPARE") == verifier.LATER:
+        pytest.skip("NOT COMPARED: TDI_COMPARE=later leaves the comparison to a later job (tdi state diff)")
+    upgraded = recorder(machine)
+    comparison = same_state.compare_with_fresh(project, upgraded)
+    assert comparison.result == "same", same_state.summary(comparison)
