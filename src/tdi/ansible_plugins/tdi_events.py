@@ -1,0 +1,123 @@
+"""Ansible callback plugin: writes what happens, one JSON object a line, to the file that TDI_EVENTS names.
+
+It runs inside ansible-playbook, beside the stdout callback, and imports nothing of tdi. Without TDI_EVENTS it says
+nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from ansible.plugins.callback import CallbackBase
+
+if TYPE_CHECKING:
+    from ansible.executor.stats import AggregateStats
+    from ansible.executor.task_result import TaskResult
+    from ansible.playbook import Playbook
+    from ansible.playbook.play import Play
+    from ansible.playbook.task import Task
+
+DOCUMENTATION = """
+name: tdi_events
+type: notification
+short_description: events of a run as JSON lines
+description: Writes plays, tasks, results and the recap to the file named by the environment variable TDI_EVENTS.
+requirements: [enable in configuration]
+"""
+
+_SECRETIVE = "the output is hidden: no_log is set for this task"
+_LONGEST = 4000
+
+
+class CallbackModule(CallbackBase):
+    """Append each event to the file as it happens."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "notification"
+    CALLBACK_NAME = "tdi_events"
+    CALLBACK_NEEDS_ENABLED = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Open the file; it is kept open so that a line costs one write."""
+        super().__init__(*args, **kwargs)
+        path = os.environ.get("TDI_EVENTS")
+        self._file = open(path, "a", encoding="utf-8") if path else None  # noqa: PTH123, SIM115 (lives as the process)
+        self._began: dict[str, float] = {}
+
+    def _write(self, event: str, **facts: Any) -> None:
+        if self._file:
+            self._file.write(json.dumps({"event": event, "at": time.time(), **facts}) + "\n")
+            self._file.flush()
+
+    def _result(self, outcome: str, result: TaskResult) -> None:
+        task = result._task  # noqa: SLF001 (the callback interface of ansible-core 2.19 has no public name for it)
+        host = result._host.get_name()  # noqa: SLF001
+        values = result._result  # noqa: SLF001
+        facts: dict[str, Any] = {"host": host, "outcome": outcome, "task": task.get_name(), "path": task.get_path()}
+        if outcome in {"failed", "unreachable"}:
+            facts["message"] = _SECRETIVE if task.no_log else _message(values)
+        elif values.get("changed"):
+            facts["outcome"] = "changed"
+        facts["seconds"] = time.monotonic() - self._began.get(task._uuid, time.monotonic())  # noqa: SLF001
+        self._write("result", **facts)
+
+    def v2_playbook_on_start(self, playbook: Playbook) -> None:
+        """A playbook begins."""
+        self._write("playbook", path=str(playbook._file_name))  # noqa: SLF001
+
+    def v2_playbook_on_play_start(self, play: Play) -> None:
+        """A play begins. The first one waits for the machines: they boot while Ansible starts."""
+        gate = os.environ.get("TDI_GATE")
+        parent = os.getppid()
+        while gate and not os.path.exists(gate):  # noqa: PTH110 (no pathlib for a loop that only waits)
+            if os.getppid() != parent:
+                raise SystemExit(1)
+            time.sleep(0.02)
+        self._write("play", name=play.get_name().strip())
+
+    def v2_playbook_on_task_start(self, task: Task, is_conditional: bool) -> None:  # noqa: ARG002, FBT001 (Ansible's signature)
+        """A task begins."""
+        self._began[task._uuid] = time.monotonic()  # noqa: SLF001
+        self._write("task", name=task.get_name().strip(), path=task.get_path())
+
+    def v2_playbook_on_handler_task_start(self, task: Task) -> None:
+        """A handler begins."""
+        self.v2_playbook_on_task_start(task, is_conditional=False)
+
+    def v2_runner_on_ok(self, result: TaskResult) -> None:
+        """A task ended well on a machine."""
+        self._result("ok", result)
+
+    def v2_runner_on_skipped(self, result: TaskResult) -> None:
+        """A task was not for a machine."""
+        self._result("skipped", result)
+
+    def v2_runner_on_failed(self, result: TaskResult, ignore_errors: bool = False) -> None:  # noqa: FBT001, FBT002 (Ansible's signature)
+        """A task failed on a machine."""
+        self._result("ignored" if ignore_errors else "failed", result)
+
+    def v2_runner_on_unreachable(self, result: TaskResult) -> None:
+        """A machine could not be reached."""
+        self._result("unreachable", result)
+
+    def v2_playbook_on_stats(self, stats: AggregateStats) -> None:
+        """The recap."""
+        self._write("recap", hosts={host: stats.summarize(host) for host in sorted(stats.processed)})
+
+
+def _message(values: Any) -> str:
+    """The part of a failed result that a person wants to read."""
+    parts = [str(values.get("msg") or "")]
+    parts += [str(values[key]) for key in ("stderr", "module_stderr", "reason") if values.get(key)]
+    for item in values.get("results") or ():
+        if item.get("failed"):
+            parts.append(f"item {item.get('item')}: {item.get('msg') or item.get('stderr') or ''}")
+    seen: list[str] = []
+    for part in parts:
+        text = part.strip()
+        if text and text not in seen:
+            seen.append(text)
+    return "\n".join(seen)[:_LONGEST]

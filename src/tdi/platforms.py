@@ -1,0 +1,56 @@
+"""The table of platforms (molecule/shared/platforms.yml)."""
+
+import os
+from dataclasses import dataclass
+
+import yaml
+
+from tdi.errors import TdiError
+from tdi.project import Project
+
+
+@dataclass(frozen=True)
+class Platform:
+    """The distribution release of a machine, and where its root file system comes from."""
+
+    name: str
+    distribution: str
+    image: str
+    suite: str
+    components: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Platforms:
+    """All platforms by name, in the order of the table, and the name of the default one."""
+
+    default: str
+    by_name: dict[str, Platform]
+
+    def of(self, distribution: str) -> list[Platform]:
+        """The platforms of one distribution, newest first."""
+        return [platform for platform in self.by_name.values() if platform.distribution == distribution]
+
+
+def load(project: Project) -> Platforms:
+    """The table of the checkout. Raises TdiError where it is not readable as one."""
+    file = project.shared / "platforms.yml"
+    try:
+        table = yaml.safe_load(file.read_text(encoding="utf-8"))
+        rows = {
+            name: Platform(name, row["distribution"], row["image"], row["suite"], tuple(row["components"]))
+            for name, row in table["platforms"].items()
+        }
+        return Platforms(table["default"], rows)
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        raise TdiError(f"{file} is not a table of platforms: {error}.") from None
+
+
+def wanted(table: Platforms) -> Platform | None:
+    """The platform that TDI_PLATFORM names, or None where it names none. Raises TdiError for an unknown one."""
+    name = os.environ.get("TDI_PLATFORM", "")
+    if not name:
+        return None
+    if name not in table.by_name:
+        raise TdiError(f"TDI_PLATFORM: there is no platform '{name}'.", f"Known: {', '.join(table.by_name)}.")
+    return table.by_name[name]

@@ -1,0 +1,119 @@
+"""The records of a scenario's machines: what they are of, where they are kept, and whether they are still true."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tdi import docker, machines
+from tdi.errors import TdiError
+from tdi.project import Project, fingerprint
+from tdi.state import target
+from tdi.state.record import RecordFile
+
+AFTER = "after"
+BEFORE = "before"
+
+
+def directory(project: Project) -> Path:
+    """Where the records of this run are kept: TDI_RECORDS, else below the artifacts."""
+    return Path(os.environ.get("TDI_RECORDS") or project.records)
+
+
+@contextmanager
+def kept_in(temporary: Path, project: Project) -> Iterator[None]:
+    """Keep this run's records apart while it runs, so that two never mix; put them below the artifacts after."""
+    temporary.mkdir(parents=True)
+    former = os.environ.get("TDI_RECORDS")
+    os.environ["TDI_RECORDS"] = str(temporary)
+    try:
+        yield
+    finally:
+        if former is None:
+            del os.environ["TDI_RECORDS"]
+        else:
+            os.environ["TDI_RECORDS"] = former
+        for name in ("fresh.json", "upgrade-before.json", "upgrade.json", "same-state.json"):
+            (project.records / name).unlink(missing_ok=True)
+            if (temporary / name).exists():
+                shutil.move(temporary / name, project.records / name)
+
+
+def path_of(project: Project, scenario: str, moment: str = AFTER) -> Path:
+    """The file of the record of a scenario's machine, before or after the change."""
+    suffix = "" if moment == AFTER else f"-{moment}"
+    return directory(project) / f"{scenario}{suffix}.json"
+
+
+def key(project: Project, base_image: str) -> dict[str, str]:
+    """What a record is of: role, playbook and base image. Another key is another machine."""
+    return {
+        "role": fingerprint([project.roles]),
+        "playbook": fingerprint([project.shared / "converge.yml"]),
+        "base_image": base_image,
+    }
+
+
+def settings(project: Project) -> dict[str, Any]:
+    """What the verifier says about recording (`record.yml`): texts that may be kept, and probes."""
+    file = project.verifier / "record.yml"
+    if not file.exists():
+        return {"text": [], "probes": []}
+    try:
+        document = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise TdiError(f"{file} is not YAML: {error}.") from None
+    unknown = sorted(set(document) - {"text", "probes"})
+    if unknown:
+        raise TdiError(f"{file}: unknown key '{unknown[0]}'.", "Known: text, probes.")
+    return {"text": document.get("text") or [], "probes": document.get("probes") or []}
+
+
+def record_machine(project: Project, name: str, moment: str = AFTER) -> Path:
+    """Record a machine of a scenario now and return the file."""
+    scenario = machines.scenario_of(name)
+    base = machines.base_of(name)
+    labels = docker.image_facts(base)["Config"]["Labels"] or {}
+    meta: Mapping[str, Any] = {
+        "key": key(project, base),
+        "platform": labels.get("tdi.platform", ""),
+        "scenario": scenario,
+        "moment": moment,
+    }
+    file = path_of(project, scenario, moment)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    target.record(f"docker://{name}", file, meta=meta, **settings(project))
+    return file
+
+
+def why_unusable(project: Project, file: Path, base_image: str) -> str | None:
+    """None where `file` is the record of this very role, playbook and base image, else why not.
+
+    Raises TdiError where the file is there and is not a whole record: an error, never a reason to go on quietly.
+    """
+    if not file.exists():
+        return "there is none"
+    with RecordFile(file) as record:
+        recorded = record.meta.get("key") or {}
+    current = key(project, base_image)
+    stale = [name.replace("_", " ") for name in current if recorded.get(name) != current[name]]
+    return f"it is of another {' and '.join(stale)}" if stale else None
+
+
+def read_comparison(project: Project) -> dict[str, Any] | None:
+    """The comparison that the verifier wrote (the contract's JSON), or None where it made none."""
+    file = comparison_path(project)
+    if not file.exists():
+        return None
+    document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return document
+
+
+def comparison_path(project: Project) -> Path:
+    """Where the verifier writes the comparison of the two machines."""
+    return directory(project) / "same-state.json"

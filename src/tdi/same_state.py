@@ -1,0 +1,71 @@
+"""The comparison of the upgraded machine with the new one, as the verifier asks for it."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from tdi import ansible, base_image, machines, records, scenario
+from tdi.console import say
+from tdi.errors import TdiError
+from tdi.project import Project, write_atomically
+from tdi.state.compare import Comparison, compare
+from tdi.state.finding import Names
+from tdi.state.record import RecordFile
+from tdi.state.rules import Rules, load_rules
+
+NAMES = Names(a="new", b="upgraded")
+"""What the machines are called in findings: a is the fresh one."""
+
+
+def rules(project: Project) -> Rules:
+    """The rules beside the verifier. Raises TdiError for an entry that cannot be used."""
+    file = project.verifier / "rules.yml"
+    return load_rules(file if file.exists() else None)
+
+
+def compare_with_fresh(project: Project, upgraded: Path) -> Comparison:
+    """Compare the upgraded machine's record with that of a new machine, and keep the result as JSON.
+
+    A record of `fresh` that is missing, or of another role, playbook or base image, is made here and now, and that is
+    said. Raises TdiError where one of the records is not whole.
+    """
+    base = base_image.ensure(project)
+    fresh = records.path_of(project, "fresh")
+    missing = records.why_unusable(project, fresh, base.id)
+    if missing:
+        say(f"The record of fresh is made now: {missing}")
+        _record_a_new_machine(project, base)
+    with RecordFile(fresh) as new, RecordFile(upgraded) as old:
+        comparison = compare(new, old, rules(project), names=NAMES)
+    write_atomically(records.comparison_path(project), json.dumps(comparison.as_json(), indent=2) + "\n")
+    return comparison
+
+
+def summary(comparison: Comparison) -> str:
+    """The comparison in as many lines as it has findings: what a failed test shows."""
+    lines = [
+        f"{finding.scope} {finding.key}: {finding.why} {finding.action}".strip() for finding in comparison.findings
+    ]
+    lines += [f"not compared: {scope}: {comparison.not_compared.get(scope, '')}" for scope in comparison.not_acceptable]
+    lines += comparison.problems
+    return f"the machines are {comparison.result}:\n" + "\n".join(lines)
+
+
+def _record_a_new_machine(project: Project, base: base_image.BaseImage) -> None:
+    """Take a new machine through the scenario `fresh` as far as its record needs: create, converge twice, record."""
+    run_id = os.environ.get("TDI_RUN_ID") or machines.new_run_id()
+    settings = scenario.load(project, "fresh")
+    name = f"tdi-{run_id}-{machines.new_run_id()}-fresh"
+    with (
+        tempfile.TemporaryDirectory(prefix="tdi-ansible-") as work,
+        machines.one(name, base.id, settings.options, run_id) as machine,
+    ):
+        log = project.artifacts / "fresh-for-comparison.log"
+        log.unlink(missing_ok=True)
+        outcome = ansible.converge({machine: settings}, Path(work), log)
+        last = outcome.passes[machine][-1]
+        if last.failure or outcome.code or not outcome.recap:
+            what = f"task '{last.failure.task}': {last.failure.message}" if last.failure else "Ansible did not finish"
+            raise TdiError(f"There is no record of a new machine: it could not be converged: {what}", f"The log: {log}")
+        records.record_machine(project, machine)

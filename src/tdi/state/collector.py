@@ -1,0 +1,2640 @@
+"""Record the state of the machine this runs on: one file, standard library, Python 3.8 and later, run once as root.
+
+It is sent over standard input (`python3 -I -S -B -X utf8 - SETTINGS`), so it knows no file of its own, and it leaves
+nothing behind. SETTINGS is one JSON object, see `Settings`. The canonical record goes to standard output.
+
+How the work is shared out: one child process collects every small scope, one child per core hashes files, the parent
+walks the tree and puts the parts in order. Whatever fails costs its own scope only, which then says why.
+"""
+
+from __future__ import annotations
+
+import binascii
+import calendar
+import gc
+import hashlib
+import json
+import os
+import re
+import select
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from contextlib import suppress
+
+TYPE_CHECKING = False  # as typing's, without the time that importing typing takes
+if TYPE_CHECKING:
+    from typing import IO, Any, Callable
+
+# A configuration file beyond this is data, not something that a person reads in a report.
+TEXT_LIMIT = 64 * 1024
+# Databases and lists that are parsed: dpkg's status file is the largest one, a few MB on a large server.
+PARSED_LIMIT = 64 * 1024 * 1024
+# Files at least this large are hashed block by block without their blocks of zeros, so that a sparse file costs what
+# it holds. The rule depends on the size alone: equal content gives an equal hash, sparse or not.
+LARGE_FILE = 256 * 1024 * 1024
+# More data than this in one file is not hashed: it would take minutes, and the record says so.
+HASH_LIMIT = 32 * 1024 * 1024 * 1024
+BLOCK = 1024 * 1024
+# What a hash worker takes at once: small enough to balance two cores, large enough to keep the overhead low.
+CHUNK_FILES = 256
+CHUNK_BYTES = 8 * 1024 * 1024
+COMMAND_SECONDS = 20
+COMMAND_BYTES = 8 * 1024 * 1024
+SCOPE_SECONDS = 60
+
+SEPARATORS = (",", ":")
+encode = json.JSONEncoder(sort_keys=True, separators=SEPARATORS).encode
+encode_key = json.encoder.encode_basestring_ascii
+
+
+class OutOfTime(Exception):  # noqa: N818 - it is raised by a timer, not by a mistake
+    """A scope used up its time."""
+
+
+class Settings:
+    """What the caller asks for; every part may be left out of the JSON object."""
+
+    def __init__(self, given: dict[str, Any]) -> None:
+        unknown = set(given) - {"text", "probes", "exclude", "scopes", "root"}
+        if unknown:
+            raise ValueError("unknown settings: " + ", ".join(sorted(unknown)))
+        self.root = given.get("root") or "/"
+        self.prefix = "" if self.root == "/" else self.root.rstrip("/")
+        self.text = [re.compile(pattern) for pattern in given.get("text") or []]
+        self.exclude = list(given.get("exclude") or [])
+        self.probes = list(given.get("probes") or [])
+        self.scopes = given.get("scopes")
+
+
+# --- reading the machine ---------------------------------------------------------------------------------------------
+
+
+class Machine:
+    """The machine under `root`: reads its files and runs its commands, both within bounds."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.prefix = settings.prefix
+        self.live = not self.prefix
+        self.booted = self.live and os.path.isdir("/run/systemd/system")
+        self.users = self._names("/etc/passwd")
+        self.groups = self._names("/etc/group")
+        # On a merged /usr, dpkg still names some files by the old directories.
+        self.merged = [
+            name
+            for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+            if os.path.islink(self.prefix + "/" + name)
+        ]
+        self._old_directory = re.compile(r"(?m)^/(%s)(?=/)" % "|".join(self.merged)) if self.merged else None
+        self._architecture = ""
+
+    def merged_names(self, text: str) -> str:
+        """The lines of `text`, each a path, as they are called on a machine with a merged /usr."""
+        return self._old_directory.sub(r"/usr/\1", text) if self._old_directory else text
+
+    def _names(self, path: str) -> dict[int, str]:
+        names: dict[int, str] = {}
+        for line in self.text(path).split("\n"):
+            fields = line.split(":")
+            if len(fields) > 2 and fields[2].isdigit():
+                names.setdefault(int(fields[2]), fields[0])
+        return names
+
+    def resolve(self, path: str) -> str:
+        """Where `path` leads inside the root, links followed within it; for a root that is not our own."""
+        if self.live:
+            return path
+        done: list[str] = []
+        left = [part for part in reversed(path.split("/")) if part]
+        links = 0
+        while left:
+            part = left.pop()
+            if part == ".":
+                continue
+            if part == "..":
+                done = done[:-1]
+                continue
+            here = self.prefix + "/" + "/".join([*done, part])
+            if os.path.islink(here):
+                links += 1
+                if links > 40:
+                    raise OSError(40, "too many links", path)
+                target = os.readlink(here)
+                if target.startswith("/"):
+                    done = []
+                left.extend(p for p in reversed(target.split("/")) if p)
+            else:
+                done.append(part)
+        return self.prefix + "/" + "/".join(done)
+
+    def bytes(self, path: str, limit: int = PARSED_LIMIT) -> bytes:
+        """The content of the regular file at `path`; OSError if it is none or larger than `limit`."""
+        file = os.open(self.resolve(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        try:
+            status = os.fstat(file)
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError(22, "not a regular file", path)
+            parts: list[bytes] = []
+            left = limit + 1
+            while left > 0:
+                part = os.read(file, min(left, 1 << 20))
+                if not part:
+                    return b"".join(parts)
+                parts.append(part)
+                left -= len(part)
+            raise OSError(27, "larger than %d bytes" % limit, path)
+        finally:
+            os.close(file)
+
+    def text(self, path: str, limit: int = PARSED_LIMIT) -> str:
+        """The content of `path`, empty if there is no such regular file."""
+        try:
+            return self.bytes(path, limit).decode("utf-8", "surrogateescape")
+        except OSError:
+            return ""
+
+    def names(self, directory: str) -> list[str]:
+        """The sorted names in `directory`, none if there is no such directory."""
+        try:
+            return sorted(os.listdir(self.resolve(directory)))
+        except OSError:
+            return []
+
+    @property
+    def architecture(self) -> str:
+        """Debian's name for the machine's own architecture, from dpkg's own entry."""
+        if not self._architecture:
+            found = re.search(r"(?m)^Package: dpkg\n(?:.+\n)*?Architecture: (\S+)", self.text("/var/lib/dpkg/status"))
+            self._architecture = found.group(1) if found else os.uname().machine
+        return self._architecture
+
+    def run(
+        self, command: list[str], seconds: float = COMMAND_SECONDS, limit: int = COMMAND_BYTES
+    ) -> tuple[int, str, str]:
+        """Exit status, output and what cut it short ("" if nothing did) of `command`, bounded in time and output."""
+        environment = {"LC_ALL": "C.UTF-8", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            cwd="/",
+            start_new_session=True,
+        )
+        output = process.stdout.fileno() if process.stdout else -1
+        deadline = time.monotonic() + seconds
+        parts = []
+        size = 0
+        cut = ""
+        try:
+            while True:
+                left = deadline - time.monotonic()
+                if left <= 0 or not select.select([output], [], [], left)[0]:
+                    cut = "no end after %g s" % seconds
+                    break
+                part = os.read(output, 1 << 16)
+                if not part:
+                    break
+                parts.append(part)
+                size += len(part)
+                if size > limit:
+                    cut = "more than %d bytes of output" % limit
+                    break
+            if not cut:
+                try:
+                    process.wait(max(0.1, deadline - time.monotonic()))
+                except subprocess.TimeoutExpired:
+                    cut = "no end after %g s" % seconds
+        finally:
+            if process.poll() is None or cut:
+                with suppress(OSError):
+                    os.killpg(process.pid, signal.SIGKILL)
+            if process.stdout:
+                process.stdout.close()
+            process.wait()
+        return process.returncode, b"".join(parts)[:limit].decode("utf-8", "surrogateescape"), cut
+
+
+class Scope:
+    """What a scope gathers: objects by key, and the reasons why something is missing."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, dict[str, Any]] = {}
+        self.reasons: list[str] = []
+        self.unavailable = ""
+
+    def missing(self, reason: str) -> None:
+        """Say that a part of the scope could not be collected."""
+        if reason not in self.reasons:
+            self.reasons.append(reason)
+
+
+# --- secrets ---------------------------------------------------------------------------------------------------------
+
+REDACTED = "[redacted]"
+_SECRET_WORDS = (
+    r"(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|credentials?)"
+)
+_SECRET_NAME = re.compile(r"(?i)%s(?![a-z])|auth_?key" % _SECRET_WORDS)
+_VALUE = r"""("[^"]*"|'[^']*'|[^\s"',;]+)"""
+_SECRETS = (
+    # name=value and name: value, the name with a prefix and a suffix (DB_PASSWORD_1); then --name value
+    (re.compile(r"(?i)([\w.-]*%s[\w-]*[\"']?\s*[=:]\s*)%s" % (_SECRET_WORDS, _VALUE)), r"\g<1>" + REDACTED),
+    (re.compile(r"(?i)(\s--?[\w-]*%s[\w-]*\s+)(?!-)%s" % (_SECRET_WORDS, _VALUE)), r"\g<1>" + REDACTED),
+    (re.compile(r"(?i)\b((?:bearer|basic)\s+)[\w+/=.~-]{6,}"), r"\g<1>" + REDACTED),
+    (re.compile(r"([a-z][a-z0-9+.-]*://)[^/\s:@]*:[^/\s@]+@"), r"\g<1>" + REDACTED + "@"),
+    (re.compile(r"(\s(?:-u|--user)[\s=]*[^\s:=-][^\s:=]*:)" + _VALUE), r"\g<1>" + REDACTED),
+    (re.compile(r"\b((?:mysql|mariadb|sshpass|smbclient)\S*\b[^|;&]*?\s-p\s?)" + _VALUE), r"\g<1>" + REDACTED),
+)
+# The variables whose values are no secret; of all others only the names are kept.
+PLAIN_VARIABLES = re.compile(
+    r"PATH|HOME|SHELL|USER|LOGNAME|MAILTO|MAILFROM|CRON_TZ|TZ|EDITOR|LANG(UAGE)?|LC_\w+|\w+_proxy|\w+_PROXY"
+)
+
+
+def redact(text: str) -> str:
+    """Text of a command line or option without the values that look like secrets."""
+    for pattern, replacement in _SECRETS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def redact_value(name: str, value: str) -> str:
+    """The value of a setting, unless the name says that it is a secret."""
+    return REDACTED if _SECRET_NAME.search(name) else redact(value)
+
+
+def variable(name: str, value: str) -> str:
+    """The value of an environment variable that is known not to be a secret."""
+    return redact(value) if PLAIN_VARIABLES.fullmatch(name) else REDACTED
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+# Not a part of the machine's state on disk. The two directories for temporary files count, what is in them does not.
+LEFT_OUT = ("/proc", "/sys", "/dev", "/run")
+EMPTIED = ("/tmp", "/var/tmp")
+# File systems that hold files; everything else (proc, tmpfs, cgroup, network and FUSE file systems) is not walked.
+FILE_SYSTEMS = {"ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "jfs", "reiserfs", "overlay", "vfat", "bcachefs"}
+# The content of these is compared by what it means, in other scopes; the bytes differ between equal machines,
+# and some hold password hashes.
+PARSED_FILES = frozenset(
+    [
+        "/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow", "/etc/subuid", "/etc/subgid",
+        "/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-", "/etc/subuid-", "/etc/subgid-",
+        "/var/lib/dpkg/status", "/var/lib/dpkg/status-old", "/var/lib/dpkg/available", "/var/lib/dpkg/available-old",
+        "/var/lib/dpkg/diversions", "/var/lib/dpkg/diversions-old",
+        "/var/lib/dpkg/statoverride", "/var/lib/dpkg/statoverride-old",
+        "/var/lib/apt/extended_states", "/var/lib/ucf/hashfile", "/var/lib/ucf/registry",
+        "/var/cache/debconf/config.dat", "/var/cache/debconf/config.dat-old",
+        "/var/cache/debconf/templates.dat", "/var/cache/debconf/templates.dat-old", "/var/cache/debconf/passwords.dat",
+    ]
+)  # fmt: skip
+GENERATED = re.compile(
+    r"""/__pycache__(/|$)
+    | ^/etc/(ld\.so\.cache|machine-id|\.pwd\.lock|mailcap|adjtime|ssh/ssh_host_\w+_key(\.pub)?
+            |(passwd|group|shadow|gshadow|subuid|subgid)-?)$
+    | ^/etc/ssl/certs/ | ^/boot/(initrd|grub/)
+    | ^/usr/(lib|share)/.*/(gconv-modules\.cache|giomodule\.cache|loaders\.cache|mime\.cache|icon-theme\.cache)$
+    | ^/usr/lib/locale/(locale-archive|\w+\.utf8(/|$)) | ^/usr/share/info/dir
+    | ^/usr/lib/modules/[^/]+/modules\.
+    | ^/var/(cache|log|backups)/
+    | ^/var/lib/(dpkg|apt|systemd|ucf|dbus|private|misc|logrotate|pam|python|initramfs-tools)/
+    """,
+    re.VERBOSE,
+)
+# A certificate's bundle or a key is not configuration text, whatever the list of text files says.
+PRIVATE_KEY = b"PRIVATE KEY-----"
+TYPES = {
+    stat.S_IFDIR: "dir", stat.S_IFREG: "file", stat.S_IFLNK: "link", stat.S_IFIFO: "fifo",
+    stat.S_IFSOCK: "socket", stat.S_IFCHR: "char", stat.S_IFBLK: "block",
+}  # fmt: skip
+CAPABILITIES = (
+    "chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap linux_immutable net_bind_service "
+    "net_broadcast net_admin net_raw ipc_lock ipc_owner sys_module sys_rawio sys_chroot sys_ptrace sys_pacct sys_admin "
+    "sys_boot sys_nice sys_resource sys_time sys_tty_config mknod lease audit_write audit_control setfcap mac_override "
+    "mac_admin syslog wake_alarm block_suspend audit_read perfmon bpf checkpoint_restore"
+).split()
+ACL_TAGS = {1: "user:", 2: "user:", 4: "group:", 8: "group:", 16: "mask:", 32: "other:"}
+
+
+def unescape(text: str) -> str:
+    """A path as in mountinfo, whose blanks are written as octal numbers."""
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found.group(1), 8)), text)
+
+
+def mounts(machine: Machine) -> list[tuple[str, str, str, str, str, str]]:
+    """(mount point, device, root, type, source, options) of what is mounted below the root."""
+    found = []
+    for line in machine_mountinfo().split("\n"):
+        left, _, right = line.partition(" - ")
+        fields = left.split(" ")
+        kind = right.split(" ")
+        if len(fields) < 6 or len(kind) < 3:
+            continue
+        point = unescape(fields[4])
+        if machine.prefix:
+            if not point.startswith(machine.prefix + "/"):
+                continue
+            point = point[len(machine.prefix) :]
+        options = ",".join(sorted(set(fields[5].split(",")) | set(kind[2].split(","))))
+        found.append((point, fields[2], unescape(fields[3]), kind[0], unescape(kind[1]), options))
+    return found
+
+
+def machine_mountinfo() -> str:
+    """The kernel's list of mounts; it has no size, so it is read to its end."""
+    try:
+        with open("/proc/self/mountinfo", "rb") as file:
+            return file.read(PARSED_LIMIT).decode("utf-8", "surrogateescape")
+    except OSError:
+        return ""
+
+
+def not_walked(machine: Machine) -> set[str]:
+    """The mount points at which the walk stops: not files of this machine, or seen elsewhere already."""
+    table = mounts(machine)
+    stops = set()
+    whole = {device for _, device, root, _, _, _ in table if root == "/"}
+    for point, device, root, kind, _, _ in table:
+        if point == "/":
+            continue
+        bound = root != "/" and kind != "btrfs" and device in whole
+        single = not os.path.isdir(machine.prefix + point)
+        if kind not in FILE_SYSTEMS or bound or single:
+            stops.add(point)
+    return stops
+
+
+class Tree:
+    """The paths of the machine's own file systems, sorted, with what the hash workers need to know in advance."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.paths: list[str] = []
+        self.sizes: dict[str, int] = {}
+        self.linked: dict[str, str] = {}
+        self.errors: list[str] = []
+        self._walk(machine)
+
+    def _walk(self, machine: Machine) -> None:
+        prefix = machine.prefix
+        cut = len(prefix)
+        stops = not_walked(machine) | set(LEFT_OUT) | set(machine.settings.exclude)
+        stops = {prefix + stop for stop in stops}
+        emptied = {prefix + path for path in EMPTIED}
+        found: list[tuple[str, int]] = []
+        inodes: dict[tuple[int, int], list[str]] = {}
+        pending = [prefix or "/"]
+        while pending:
+            directory = pending.pop()
+            found.append((directory[cut:] or "/", 0))
+            if directory in emptied:
+                continue
+            try:
+                with os.scandir(directory) as entries:
+                    for entry in entries:
+                        path = entry.path
+                        if path in stops:
+                            continue
+                        if entry.is_dir(follow_symlinks=False):
+                            pending.append(path)
+                            continue
+                        status = entry.stat(follow_symlinks=False)
+                        if status.st_nlink > 1:
+                            inodes.setdefault((status.st_dev, status.st_ino), []).append(path[cut:])
+                        found.append((path[cut:], status.st_size if stat.S_ISREG(status.st_mode) else 0))
+            except FileNotFoundError:
+                continue  # it went away while we walked; the hash worker leaves it out
+            except OSError as error:
+                self.errors.append("%s: %s" % (directory[cut:] or "/", error.strerror))
+        found.sort()
+        self.paths = [path for path, _ in found]
+        self.sizes = {path: size for path, size in found if size}
+        for group in inodes.values():
+            if len(group) > 1:
+                first = min(group)
+                self.linked.update((path, first) for path in group)
+
+    def chunks(self) -> tuple[list[tuple[int, int]], list[int]]:
+        """Slices of `paths`, and the order to work on them: the ones with the most bytes first."""
+        slices = []
+        weights = []
+        begin = weight = 0
+        for index, path in enumerate(self.paths):
+            size = self.sizes.get(path, 0)
+            if index > begin and (weight + size > CHUNK_BYTES or index - begin >= CHUNK_FILES):
+                slices.append((begin, index))
+                weights.append(weight)
+                begin, weight = index, 0
+            weight += size
+        if begin < len(self.paths):
+            slices.append((begin, len(self.paths)))
+            weights.append(weight)
+        return slices, sorted(range(len(slices)), key=lambda number: -weights[number])
+
+
+class Origins:
+    """Who accounts for a file: what dpkg, update-alternatives, ucf and systemctl have written down."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.packages: dict[str, str] = {}
+        self.listed: dict[str, int] = {}
+        self.checked: set[str] = set()
+        self._sums: dict[str, dict[str, str]] = {}
+        self.conffiles = {path: (name, digest) for path, name, digest, _ in conffiles(machine)}
+        self.diversions = {to: package for _, to, package in diversions(machine)}
+        self.diverted = {source: (to, package) for source, to, package in diversions(machine)}
+        self.alternatives = alternative_links(machine)
+        self.ucf = ucf_files(machine)
+        self._read_lists()
+
+    def _read_lists(self) -> None:
+        directory = "/var/lib/dpkg/info/"
+        for name in self.machine.names(directory):
+            package, dot, kind = name.rpartition(".")
+            if not dot:
+                continue
+            if kind == "list":
+                paths = self.machine.merged_names(self.machine.text(directory + name)).split("\n")
+                self.packages.update(dict.fromkeys(paths, package))
+                try:
+                    self.listed[package] = os.lstat(self.machine.prefix + directory + name).st_mtime_ns
+                except OSError:
+                    continue
+            elif kind == "md5sums":
+                self.checked.add(package)
+        for source, (to, package) in self.diverted.items():
+            # The file that was diverted lives on under its new name; the old name is the diverting package's.
+            owner = self.packages.get(source)
+            if owner and owner != package:
+                self.packages[to] = owner
+        for path in list(self.diverted):
+            if self.diverted[path][1] not in ("", ":"):
+                self.packages[path] = self.diverted[path][1]
+
+    def digest(self, package: str, path: str) -> str:
+        """The md5 sum that the package came with, "" if it lists none."""
+        sums = self._sums.get(package)
+        if sums is None:
+            text = self.machine.text("/var/lib/dpkg/info/" + package + ".md5sums")
+            sums = {}
+            for line in text.split("\n"):
+                digest, _, name = line.partition("  ")
+                if name:
+                    sums[self.machine.merged_names("/" + name)] = digest
+            self._sums[package] = sums
+        return sums.get(path, "")
+
+    def of(self, path: str, kind: int, status: os.stat_result) -> tuple[dict[str, Any], str, bool]:
+        """The origin, the md5 sum to check against ("" for none), and whether no check is needed."""
+        conffile = self.conffiles.get(path)
+        if conffile:
+            return {"kind": "conffile", "package": conffile[0].partition(":")[0]}, conffile[1], False
+        diversion = self.diversions.get(path)
+        if diversion is not None:
+            return {"kind": "diversion", "package": diversion}, "", False
+        package = self.packages.get(path)
+        if package:
+            if kind == stat.S_IFDIR:
+                # Many packages share a directory: naming one of them would make equal directories differ.
+                return {"kind": "package"}, "", False
+            origin = {"kind": "package", "package": package.partition(":")[0]}
+            if kind != stat.S_IFREG or package not in self.checked:
+                return origin, "", False
+            if status.st_mtime_ns <= self.listed.get(package, 0):
+                return origin, "", True
+            return origin, self.digest(package, path), False
+        owner = self.ucf.get(path)
+        if owner:
+            return {"kind": "ucf", "package": owner[0]}, owner[1], False
+        if path in self.alternatives:
+            return {"kind": "alternative"}, "", False
+        if kind == stat.S_IFLNK and ENABLEMENT.match(path):
+            return {"kind": "enablement"}, "", False
+        if path in PARSED_FILES or GENERATED.search(path):
+            return {"kind": "generated"}, "", False
+        return {"kind": "nobody"}, "", False
+
+
+ENABLEMENT = re.compile(
+    r"/etc/systemd/(system|user)/([^/]+\.(wants|requires|upholds)/)?[^/]+$|/etc/rc[0-6S]\.d/[SK]\d\d"
+)
+
+
+def unchanged(before: os.stat_result, after: os.stat_result) -> bool:
+    """Whether nobody wrote to a file between two looks at it."""
+    return (before.st_size, before.st_mtime_ns, before.st_ctime_ns) == (
+        after.st_size,
+        after.st_mtime_ns,
+        after.st_ctime_ns,
+    )
+
+
+class Describer:
+    """Turns paths into the lines of the `files` scope; runs in a hash worker."""
+
+    def __init__(self, machine: Machine, tree: Tree, origins: Origins) -> None:
+        self.machine = machine
+        self.tree = tree
+        self.origins = origins
+        self.buffer = memoryview(bytearray(BLOCK))
+        self.zeros = bytes(BLOCK)
+        self.by_inode: dict[tuple[int, int], dict[str, Any]] = {}
+        self.hashed = 0
+        self.hashed_bytes = 0
+        self.skipped: list[str] = []
+
+    def lines(self, begin: int, end: int) -> tuple[int, str]:
+        """How many objects, and their lines, of a slice of the tree's paths."""
+        lines = []
+        prefix = self.machine.prefix
+        for path in self.tree.paths[begin:end]:
+            try:
+                attributes = self.describe(prefix + path, path)
+            except FileNotFoundError:
+                continue  # it vanished since the walk: as if it had vanished before
+            except OSError as error:
+                attributes = {"type": "unknown", "error": error.strerror or "error %s" % error.errno}
+                self.skipped.append("%s: %s" % (path, attributes["error"]))
+            lines.append(encode_key(path) + ": " + encode(attributes))
+        return len(lines), ",\n".join(lines)
+
+    def describe(self, real: str, path: str) -> dict[str, Any]:
+        """The attributes of the object at `path`."""
+        status = os.lstat(real)
+        mode = status.st_mode
+        kind = stat.S_IFMT(mode)
+        origin, digest, pristine = self.origins.of(path, kind, status)
+        machine = self.machine
+        attributes: dict[str, Any] = {
+            "type": TYPES.get(kind, "unknown"),
+            "owner": machine.users.get(status.st_uid) or "#%d" % status.st_uid,
+            "group": machine.groups.get(status.st_gid) or "#%d" % status.st_gid,
+            "origin": origin,
+        }
+        if kind == stat.S_IFLNK:
+            attributes["target"] = os.readlink(real)
+        else:
+            attributes["mode"] = "%04o" % (mode & 0o7777)
+        if kind == stat.S_IFREG:
+            if path in PARSED_FILES:
+                pass
+            else:
+                self.content(real, path, status, digest, attributes)
+                if pristine:
+                    origin["state"] = "pristine"
+        elif kind in (stat.S_IFCHR, stat.S_IFBLK):
+            attributes["device"] = "%d:%d" % (os.major(status.st_rdev), os.minor(status.st_rdev))
+        if path in self.tree.linked:
+            attributes["hardlink"] = self.tree.linked[path]
+        self.extended(real, attributes)
+        return attributes
+
+    def content(self, real: str, path: str, status: os.stat_result, digest: str, attributes: dict[str, Any]) -> None:
+        """Size and hash, the text of a configuration file, and whether the content is what the package came with."""
+        inode = (status.st_dev, status.st_ino)
+        known = self.by_inode.get(inode) if status.st_nlink > 1 else None
+        if known is None:
+            known = self.read(real, status, check=digest != "")
+            if status.st_nlink > 1:
+                self.by_inode[inode] = known
+        for name in ("size", "hash", "unstable", "error"):
+            if name in known:
+                attributes[name] = known[name]
+        if "error" in known:
+            self.skipped.append("%s: %s" % (path, known["error"]))
+        if digest and "md5" in known:
+            attributes["origin"]["state"] = "pristine" if known["md5"] == digest else "modified"
+        if status.st_size <= TEXT_LIMIT and "unstable" not in known:
+            for pattern in self.machine.settings.text:
+                if pattern.search(path):
+                    self.text(real, attributes)
+                    break
+
+    def text(self, real: str, attributes: dict[str, Any]) -> None:
+        """Add the text of a file that the caller has allowed, unless it is none or holds a key."""
+        try:
+            data = self.open_and_read(real)
+            if PRIVATE_KEY not in data:
+                attributes["text"] = data.decode("utf-8")
+        except (OSError, UnicodeDecodeError):
+            pass
+
+    def open(self, real: str) -> int:
+        """Open without following a link, waiting for a fifo or touching the time of last access."""
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+        try:
+            return os.open(real, flags | os.O_NOATIME)
+        except PermissionError:
+            return os.open(real, flags)
+
+    def open_and_read(self, real: str) -> bytes:
+        """A small file's content."""
+        file = self.open(real)
+        try:
+            return os.read(file, TEXT_LIMIT)
+        finally:
+            os.close(file)
+
+    def read(self, real: str, expected: os.stat_result, *, check: bool) -> dict[str, Any]:
+        """Hash a file; `check` also computes its md5 sum. A file that keeps changing is marked as unstable."""
+        for _ in range(3):
+            file = self.open(real)
+            try:
+                before = os.fstat(file)
+                if not stat.S_ISREG(before.st_mode) or before.st_ino != expected.st_ino:
+                    return {"unstable": True}
+                if before.st_blocks * 512 > HASH_LIMIT:
+                    return {"size": before.st_size, "error": "more than %d bytes of data, not hashed" % HASH_LIMIT}
+                known = self.digest(file, before.st_size, check=check)
+                if unchanged(before, os.fstat(file)):
+                    self.hashed += 1
+                    self.hashed_bytes += before.st_size
+                    return known
+            finally:
+                os.close(file)
+        return {"unstable": True}
+
+    def digest(self, file: int, size: int, *, check: bool) -> dict[str, Any]:
+        """Size, hash and, for `check`, md5 sum of an open file."""
+        known: dict[str, Any] = {"size": size}
+        if size >= LARGE_FILE:
+            known["hash"] = "b2blocks:" + self.blocks(file, size)
+            return known
+        md5 = new_md5() if check else None
+        if size <= BLOCK:
+            data = os.read(file, size + 1)
+            known["hash"] = "b2:" + hashlib.blake2b(data, digest_size=32).hexdigest()
+            if md5:
+                md5.update(data)
+        else:
+            hasher = hashlib.blake2b(digest_size=32)
+            left = size
+            while left > 0:
+                count = os.readv(file, [self.buffer])
+                if not count:
+                    break
+                hasher.update(self.buffer[:count])
+                if md5:
+                    md5.update(self.buffer[:count])
+                left -= count
+            known["hash"] = "b2:" + hasher.hexdigest()
+        if md5:
+            known["md5"] = md5.hexdigest()
+        return known
+
+    def blocks(self, file: int, size: int) -> str:
+        """Hash of (number, content) of the blocks that are not all zeros, which skips the holes of a sparse file."""
+        hasher = hashlib.blake2b(digest_size=32)
+        offset = 0
+        while offset < size:
+            try:
+                offset = os.lseek(file, offset, os.SEEK_DATA)
+            except OSError:
+                break  # only a hole is left
+            offset -= offset % BLOCK
+            count = os.preadv(file, [self.buffer], offset)
+            if not count:
+                break
+            if self.buffer[:count] != self.zeros[:count]:
+                hasher.update(b"%d:" % (offset // BLOCK))
+                hasher.update(self.buffer[:count])
+            offset += count
+        return hasher.hexdigest()
+
+    def extended(self, real: str, attributes: dict[str, Any]) -> None:
+        """Capabilities, ACLs and the other extended attributes; their values only where the kernel defines them."""
+        try:
+            names = os.listxattr(real, follow_symlinks=False)
+        except OSError:
+            return
+        others = {}
+        for name in names:
+            if name.startswith("trusted.overlay.") or name in ("security.evm", "user.crtime_usec"):
+                continue
+            try:
+                value = os.getxattr(real, name, follow_symlinks=False)
+            except OSError:
+                continue
+            if name == "security.capability":
+                attributes["capability"] = capability_text(value)
+            elif name == "system.posix_acl_access":
+                attributes["acl"] = acl_text(value, self.machine)
+            elif name == "system.posix_acl_default":
+                attributes["acl_default"] = acl_text(value, self.machine)
+            elif name == "security.selinux":
+                others[name] = value.rstrip(b"\0").decode("utf-8", "replace")
+            else:
+                # A user attribute may hold anything, so only its hash is kept.
+                others[name] = "b2:" + hashlib.blake2b(value, digest_size=32).hexdigest()
+        if others:
+            attributes["xattrs"] = others
+
+
+def new_md5() -> Any:
+    """An md5 sum, or None where the system forbids md5 (FIPS)."""
+    try:
+        return hashlib.md5()  # noqa: S324 - dpkg keeps md5 sums, there is nothing else to compare with
+    except ValueError:
+        return None
+
+
+def capability_text(value: bytes) -> str:
+    """A file's capabilities as getcap writes them; hex for a layout of the kernel's that is not known here."""
+    revision = value[3] if len(value) >= 4 else 0
+    words = [int.from_bytes(value[at : at + 4], "little") for at in range(0, len(value), 4)]
+    if revision not in (2, 3) or len(words) < 5:
+        return value.hex()
+    flag = "e" if words[0] & 1 else ""
+    permitted = words[1] | words[3] << 32
+    inheritable = words[2] | words[4] << 32
+    groups = []
+    for held, bits in (
+        ("ip", permitted & inheritable),
+        ("p", permitted & ~inheritable),
+        ("i", inheritable & ~permitted),
+    ):
+        if bits:
+            groups.append(capability_names(bits) + "+" + flag + held)
+    text = " ".join(groups)
+    return text + (" [rootid=%d]" % words[5] if revision == 3 and len(words) > 5 else "")
+
+
+def capability_names(bits: int) -> str:
+    """The names of a set of capabilities, joined by commas."""
+    return ",".join(
+        "cap_" + CAPABILITIES[bit] if bit < len(CAPABILITIES) else str(bit) for bit in range(64) if bits >> bit & 1
+    )
+
+
+def acl_text(value: bytes, machine: Machine) -> str:
+    """A POSIX ACL as getfacl writes it, on one line, with names."""
+    entries = []
+    for at in range(4, len(value) - 7, 8):
+        tag = int.from_bytes(value[at : at + 2], "little")
+        permission = int.from_bytes(value[at + 2 : at + 4], "little")
+        number = int.from_bytes(value[at + 4 : at + 8], "little")
+        who = ""
+        if tag == 2:
+            who = machine.users.get(number) or "#%d" % number
+        elif tag == 8:
+            who = machine.groups.get(number) or "#%d" % number
+        bits = "".join(letter if permission & bit else "-" for letter, bit in (("r", 4), ("w", 2), ("x", 1)))
+        entries.append(ACL_TAGS.get(tag, "%d:" % tag) + who + ":" + bits)
+    return ",".join(entries)
+
+
+# --- packages --------------------------------------------------------------------------------------------------------
+
+
+def paragraphs(text: str) -> list[dict[str, str]]:
+    """The paragraphs of a Debian control file: lower-case field name to value, lines of a value kept."""
+    found = []
+    for paragraph in re.split(r"\n\n+", text.strip("\n")):
+        fields: dict[str, str] = {}
+        name = ""
+        for line in paragraph.split("\n"):
+            if line[:1] in (" ", "\t"):
+                if name:
+                    fields[name] += "\n" + line
+            elif not line.startswith("#"):
+                name, _, value = line.partition(":")
+                name = name.lower()
+                fields[name] = value.strip()
+        if fields:
+            found.append(fields)
+    return found
+
+
+def dpkg_status(machine: Machine) -> list[dict[str, str]]:
+    """The entries of dpkg's status file, read once."""
+    cached = machine.__dict__.get("dpkg_status")
+    if cached is None:
+        # Descriptions and dependencies are most of the file and never needed: they are not split into lines.
+        wanted = ("Package", "Status", "Architecture", "Version", "Conffiles")
+        pattern = re.compile(r"(?m)^(%s):((?:.*)(?:\n[ \t].*)*)" % "|".join(wanted))
+        cached = []
+        for paragraph in machine.text("/var/lib/dpkg/status").split("\n\n"):
+            fields = {name.lower(): value.strip(" ") for name, value in pattern.findall(paragraph)}
+            if fields:
+                cached.append(fields)
+        machine.__dict__["dpkg_status"] = cached
+    return cached
+
+
+def package_key(machine: Machine, name: str, architecture: str) -> str:
+    """A package's name, with its architecture where that is a foreign one."""
+    return name if architecture in ("all", machine.architecture) else name + ":" + architecture
+
+
+def conffiles(machine: Machine) -> list[tuple[str, str, str, str]]:
+    """(path, package, md5 sum, flag) of every conffile that dpkg knows; the flag is "obsolete" or the like."""
+    found = []
+    for fields in dpkg_status(machine):
+        name = package_key(machine, fields.get("package", ""), fields.get("architecture", ""))
+        for line in fields.get("conffiles", "").split("\n"):
+            parts = line.split()
+            if len(parts) < 2:
+                continue
+            flag = parts.pop() if parts[-1] in ("obsolete", "remove-on-upgrade") else ""
+            digest = parts.pop()
+            path = machine.merged_names(" ".join(parts))
+            found.append((path, name, digest, flag))
+    return found
+
+
+def diversions(machine: Machine) -> list[tuple[str, str, str]]:
+    """(from, to, package) of dpkg's diversions; ":" as a package is the administrator."""
+    lines = machine.merged_names(machine.text("/var/lib/dpkg/diversions")).rstrip("\n").split("\n")
+    return [(lines[at], lines[at + 1], lines[at + 2]) for at in range(0, len(lines) - 2, 3)]
+
+
+def alternative_links(machine: Machine) -> set[str]:
+    """The paths of the links that update-alternatives maintains."""
+    links = {"/etc/alternatives/" + name for name in machine.names("/etc/alternatives")} - {"/etc/alternatives/README"}
+    for name in machine.names("/var/lib/dpkg/alternatives"):
+        lines = machine.text("/var/lib/dpkg/alternatives/" + name).split("\n")
+        if len(lines) < 2:
+            continue
+        links.add(machine.merged_names(lines[1]))
+        at = 2
+        while at + 1 < len(lines) and lines[at]:
+            links.add(machine.merged_names(lines[at + 1]))
+            at += 2
+    return links
+
+
+def ucf_files(machine: Machine) -> dict[str, tuple[str, str]]:
+    """Path → (package, md5 sum) of the configuration files that ucf manages."""
+    sums = {}
+    for line in machine.text("/var/lib/ucf/hashfile").split("\n"):
+        digest, _, path = line.partition(" ")
+        if path:
+            sums[path.strip()] = digest
+    found = {}
+    for line in machine.text("/var/lib/ucf/registry").split("\n"):
+        package, _, path = line.strip().partition(" ")
+        if path:
+            found[path.strip()] = (package, sums.get(path.strip(), ""))
+    return found
+
+
+def packages(machine: Machine, scope: Scope) -> None:
+    """Version, status, selection, manual or automatic, and conffiles that are not as packaged."""
+    if not machine.text("/var/lib/dpkg/status"):
+        scope.unavailable = "no dpkg status file"
+        return
+    automatic = set()
+    for fields in paragraphs(machine.text("/var/lib/apt/extended_states")):
+        if fields.get("auto-installed") == "1":
+            automatic.add((fields.get("package"), fields.get("architecture")))
+    changed: dict[str, dict[str, str]] = {}
+    diverted = {source: to for source, to, _ in diversions(machine)}
+    for path, name, digest, flag in conffiles(machine):
+        state = conffile_state(machine, diverted.get(path, path), digest, flag)
+        if state:
+            changed.setdefault(name, {})[path] = state
+    for fields in dpkg_status(machine):
+        name = fields.get("package", "")
+        architecture = fields.get("architecture", "")
+        words = fields.get("status", "").split()
+        if len(words) != 3 or words[2] == "not-installed":
+            continue
+        key = package_key(machine, name, architecture)
+        attributes: dict[str, Any] = {
+            "version": fields.get("version", ""),
+            "architecture": architecture,
+            "selection": words[0],
+            "status": words[2],
+        }
+        if words[1] != "ok":
+            attributes["flag"] = words[1]
+        if words[2] == "installed":
+            attributes["auto"] = bool(automatic & {(name, architecture), (name, machine.architecture)})
+        if key in changed:
+            attributes["conffiles"] = changed[key]
+        scope.objects[key] = attributes
+
+
+def conffile_state(machine: Machine, path: str, digest: str, flag: str) -> str:
+    """How a conffile is not as its package brought it: modified, missing, obsolete, or "" if it is."""
+    if digest == "newconffile":
+        return ""
+    try:
+        md5 = new_md5()
+        if md5 is None:
+            return ""
+        md5.update(machine.bytes(path))
+    except FileNotFoundError:
+        return "" if flag else "missing"
+    except OSError:
+        return "unreadable"
+    if flag == "obsolete":
+        return "obsolete"
+    return "" if md5.hexdigest() == digest else "modified"
+
+
+# --- systemd ---------------------------------------------------------------------------------------------------------
+
+UNIT_TYPES = (".service", ".socket", ".timer", ".path", ".mount", ".automount", ".swap", ".target", ".slice")
+# In systemd's own order: what is found first wins.
+UNIT_DIRECTORIES = (
+    "/etc/systemd/system.control",
+    "/run/systemd/system.control",
+    "/run/systemd/transient",
+    "/run/systemd/generator.early",
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/run/systemd/generator",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+    "/run/systemd/generator.late",
+)
+UNIT_LISTS = frozenset(
+    """ExecStart ExecStartPre ExecStartPost ExecReload ExecStop ExecStopPost ExecCondition EnvironmentFile
+    OnCalendar OnBootSec OnUnitActiveSec OnUnitInactiveSec OnStartupSec ListenStream ListenDatagram ListenFIFO
+    WantedBy RequiredBy Alias Also Requires Wants BindsTo PartOf Conflicts ReadWritePaths ReadOnlyPaths
+    InaccessiblePaths AmbientCapabilities CapabilityBoundingSet SupplementaryGroups SystemCallFilter PathExists
+    PathChanged Environment""".split()
+)
+UNIT_VALUES = frozenset(
+    """User Group Type Restart RestartSec WorkingDirectory RootDirectory DynamicUser NoNewPrivileges ProtectSystem
+    ProtectHome PrivateTmp PrivateDevices PrivateNetwork RuntimeDirectory StateDirectory LogsDirectory UMask
+    LimitNOFILE LimitNPROC LimitCORE LimitMEMLOCK MemoryMax CPUQuota TasksMax Nice OOMScoreAdjust KillMode
+    KillSignal TimeoutStartSec TimeoutStopSec PIDFile RemainAfterExit Persistent RandomizedDelaySec Unit Accept
+    SocketUser SocketGroup SocketMode What Where Options BindIPv6Only FileDescriptorName Slice StandardOutput
+    StandardError Delegate""".split()
+)
+
+
+class Units:
+    """The unit files of the machine, and what each unit's text is with its drop-ins."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.contents: dict[str, set[str]] = {}
+        seen = set()
+        for directory in UNIT_DIRECTORIES:
+            real = os.path.realpath(machine.prefix + directory)
+            if real in seen:
+                continue
+            seen.add(real)
+            names = machine.names(directory)
+            if names:
+                self.contents[directory] = set(names)
+
+    def fragment(self, name: str) -> str:
+        """The path of the file that defines the unit, "" if there is none."""
+        template = re.sub(r"@.*(\.\w+)$", r"@\1", name)
+        for candidate in dict.fromkeys((name, template)):
+            for directory, names in self.contents.items():
+                if candidate in names:
+                    return directory + "/" + candidate
+        return ""
+
+    def drop_ins(self, name: str) -> list[str]:
+        """The paths of the unit's drop-ins, in the order in which they apply."""
+        stem, dot, kind = name.rpartition(".")
+        places = [name + ".d"]
+        if "@" in stem and not stem.endswith("@"):
+            stem = stem.partition("@")[0] + "@"
+            places.append(stem + dot + kind + ".d")
+        at = stem.rfind("-", 0, -1) if stem.endswith("-") else stem.rfind("-")
+        while at > 0:
+            places.append(stem[: at + 1] + dot + kind + ".d")
+            at = stem.rfind("-", 0, at)
+        places.append(kind + ".d")
+        found: dict[str, str] = {}
+        for place in places:
+            for directory, names in self.contents.items():
+                if place in names:
+                    for file in self.machine.names(directory + "/" + place):
+                        if file.endswith(".conf"):
+                            found.setdefault(file, directory + "/" + place + "/" + file)
+        return [found[file] for file in sorted(found)]
+
+
+def significant(text: str) -> list[str]:
+    """The lines of a unit or configuration file without comments and blank ones, continued lines joined."""
+    lines = []
+    joined = re.sub(r"\\\n(?:[#;].*\n)*", " ", text)
+    for line in map(str.strip, joined.split("\n")):
+        if line and line[0] not in "#;":
+            lines.append(line)
+    return lines
+
+
+def unit_properties(lines: list[str]) -> dict[str, Any]:
+    """The settings that matter of a unit's effective text; an empty assignment resets a list, as in systemd."""
+    values: dict[str, Any] = {}
+    for line in lines:
+        name, equals, value = line.partition("=")
+        name, value = name.strip(), value.strip()
+        if not equals:
+            continue
+        if name == "Environment":
+            # Only the names: values are where secrets are passed.
+            names = re.findall(r"(?:^|\s|[\"'])([A-Za-z_]\w*)=", value)
+            values[name] = sorted(set(values.get(name, [])) | set(names)) if value else []
+        elif name in UNIT_LISTS:
+            values[name] = [*values.get(name, []), redact(value)] if value else []
+        elif name in UNIT_VALUES:
+            values[name] = redact(value)
+    return {name: value for name, value in values.items() if value not in ([], "")}
+
+
+def unit_states(machine: Machine, scope: Scope) -> dict[str, dict[str, str]]:
+    """What systemd says of the units it has loaded: Id → property → value."""
+    cached: dict[str, dict[str, str]] | None = machine.__dict__.get("unit_states")
+    if cached is not None:
+        return cached
+    properties = "Id,ActiveState,SubState,NeedDaemonReload,Transient,FragmentPath,StateChangeTimestampMonotonic"
+    status, output, cut = machine.run(["systemctl", "show", "--no-pager", "--property=" + properties, "*"])
+    if status or cut:
+        scope.missing("systemctl show: " + (cut or output.strip()[:200]))
+    found = {}
+    for paragraph in output.split("\n\n"):
+        fields = dict(line.split("=", 1) for line in paragraph.split("\n") if "=" in line)
+        if "Id" in fields:
+            found[fields["Id"]] = fields
+    machine.__dict__["unit_states"] = found
+    return found
+
+
+def units_of(machine: Machine) -> Units:
+    """The unit files of the machine, read once."""
+    if "units" not in machine.__dict__:
+        machine.__dict__["units"] = Units(machine)
+    units: Units = machine.__dict__["units"]
+    return units
+
+
+def systemd(machine: Machine, scope: Scope) -> None:
+    """Units with their enablement, whether they run, their files and the settings that matter."""
+    if not machine.booted:
+        scope.unavailable = "not booted"
+        return
+    status, output, cut = machine.run(["systemctl", "list-unit-files", "--all", "--no-pager", "--no-legend", "--plain"])
+    if status or cut:
+        scope.missing("systemctl list-unit-files: " + (cut or output.strip()[:200]))
+    enablement = {}
+    for line in output.split("\n"):
+        words = line.split()
+        if len(words) >= 2 and words[0].endswith(UNIT_TYPES):
+            enablement[words[0]] = words[1]
+    states = unit_states(machine, scope)
+    units = units_of(machine)
+    names = set(enablement)
+    for name, fields in states.items():
+        if fields.get("Transient") == "yes":
+            names.discard(name)
+        elif fields["ActiveState"] == "failed" or (
+            name.endswith((".service", ".socket", ".timer", ".path")) and fields.get("FragmentPath")
+        ):
+            names.add(name)
+    for name in names:
+        if enablement.get(name) == "transient":
+            continue
+        scope.objects[name] = unit(machine, units, name, enablement.get(name, ""), states.get(name, {}))
+
+
+def unit(machine: Machine, units: Units, name: str, enablement: str, state: dict[str, str]) -> dict[str, Any]:
+    """The attributes of one unit."""
+    attributes: dict[str, Any] = {}
+    fragment = units.fragment(name)
+    drop_ins = units.drop_ins(name)
+    lines: list[str] = []
+    for path in [fragment, *drop_ins]:
+        if path:
+            lines += significant(machine.text(path, 1 << 20))
+    if enablement:
+        attributes["enablement"] = enablement
+    if name.endswith((".service", ".socket", ".timer", ".path", ".mount", ".automount", ".swap")) and "@." not in name:
+        active = active_state(state)
+        if active == "failed" or not ONCE_AFTER_UPDATE.search("\n".join(lines)):
+            attributes["active"] = active
+    if state.get("NeedDaemonReload") == "yes":
+        attributes["need_reload"] = True
+    if fragment:
+        attributes["fragment"] = fragment
+    if drop_ins:
+        attributes["dropins"] = drop_ins
+    if lines:
+        attributes["text_hash"] = (
+            "b2:" + hashlib.blake2b("\n".join(lines).encode("utf-8", "surrogateescape"), digest_size=32).hexdigest()
+        )
+        if not name.endswith((".target", ".slice")):
+            properties = unit_properties(lines)
+            if properties:
+                attributes["properties"] = properties
+    return attributes
+
+
+# Active after the boots that followed an update or a first start, inactive after others.
+ONCE_AFTER_UPDATE = re.compile(r"(?m)^Condition(NeedsUpdate|FirstBoot)\s*=")
+
+
+def active_state(state: dict[str, str]) -> str:
+    """active, inactive, failed, or restarting for a service that systemd starts again and again."""
+    active = state.get("ActiveState", "inactive")
+    if active == "activating":
+        return "restarting" if state.get("SubState") == "auto-restart" else "inactive"
+    return {"reloading": "active", "refreshing": "active", "deactivating": "inactive"}.get(active, active)
+
+
+# --- apt -------------------------------------------------------------------------------------------------------------
+
+
+def apt(machine: Machine, scope: Scope) -> None:
+    """Sources in both formats, keys with their expiry, pins, and the configuration as apt sees it."""
+    if not machine.names("/etc/apt"):
+        scope.unavailable = "no apt"
+        return
+    keyrings = {"/etc/apt/trusted.gpg"}
+    for directory in ("/etc/apt/trusted.gpg.d", "/etc/apt/keyrings"):
+        keyrings |= {directory + "/" + name for name in machine.names(directory) if name.endswith((".gpg", ".asc"))}
+    for path in config_files(machine, "/etc/apt/sources.list", "/etc/apt/sources.list.d", (".list", ".sources")):
+        read = deb822_sources if path.endswith(".sources") else one_line_sources
+        for kind, uri, suite, attributes in read(machine.text(path)):
+            signed = attributes.get("signed-by", "")
+            if signed.startswith("/"):
+                keyrings |= set(re.split(r"[,\s]+", signed)) - {""}
+            key = "source:%s %s %s" % (kind, redact(uri), suite)
+            known = scope.objects.setdefault(key, {"files": [], "components": []})
+            known["files"] = sorted({*known["files"], path})
+            known["components"] = sorted({*known["components"], *attributes.pop("components").split()})
+            known.update(attributes)
+    for path in sorted(keyrings):
+        for fingerprint, expires in openpgp_keys(machine, path):
+            known = scope.objects.setdefault("key:" + fingerprint, {"files": [], "expires": expires})
+            known["files"] = sorted({*known["files"], path})
+    for path in config_files(machine, "/etc/apt/preferences", "/etc/apt/preferences.d", (".pref", "")):
+        for fields in paragraphs(machine.text(path)):
+            if "pin" in fields:
+                name = "preference:%s %s" % (fields.get("package", ""), fields["pin"])
+                scope.objects[name] = {"priority": fields.get("pin-priority", ""), "file": path}
+    apt_configuration(machine, scope)
+
+
+def config_files(machine: Machine, file: str, directory: str, endings: tuple[str, ...]) -> list[str]:
+    """The main file, if it is there, and those of its directory whose names count ("" for names without a dot)."""
+    found = [file] if os.path.isfile(machine.prefix + file) else []
+    for name in machine.names(directory):
+        ending = os.path.splitext(name)[1]
+        if ending in endings:
+            found.append(directory + "/" + name)
+    return found
+
+
+def one_line_sources(text: str) -> list[tuple[str, str, str, dict[str, Any]]]:
+    """(type, URI, suite, attributes) of the lines of a sources.list."""
+    found = []
+    for line in (line.partition("#")[0].strip() for line in text.split("\n")):
+        match = re.match(r"(deb|deb-src)\s+(?:\[(.*?)\]\s+)?(\S+)\s+(\S+)\s*(.*)", line)
+        if match:
+            kind, options, uri, suite, components = match.groups()
+            attributes = {"components": components}
+            for option in (options or "").split():
+                name, _, value = option.partition("=")
+                attributes[name.lower()] = value
+            found.append((kind, uri, suite, attributes))
+    return found
+
+
+def deb822_sources(text: str) -> list[tuple[str, str, str, dict[str, Any]]]:
+    """(type, URI, suite, attributes) of a .sources file."""
+    found = []
+    for fields in paragraphs(text):
+        listed = {name: fields.pop(name, "").split() for name in ("types", "uris", "suites")}
+        attributes = {name: " ".join(value.split()) for name, value in fields.items()}
+        attributes.setdefault("components", "")
+        if "BEGIN PGP" in attributes.get("signed-by", ""):
+            attributes["signed-by"] = "inline b2:" + short_hash(fields["signed-by"])
+        attributes.pop("x-repolib-name", None)
+        for kind in listed["types"]:
+            for uri in listed["uris"]:
+                found += [(kind, uri, suite, dict(attributes)) for suite in listed["suites"]]
+    return found
+
+
+def short_hash(text: str) -> str:
+    """Half of a BLAKE2b-256 sum of `text`."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+
+
+def openpgp_keys(machine: Machine, path: str) -> list[tuple[str, str]]:
+    """(fingerprint, date of expiry or "never") of the primary keys in a keyring; layout: RFC 4880, RFC 9580."""
+    try:
+        data = machine.bytes(path, 4 << 20)
+    except OSError:
+        return []
+    if b"-----BEGIN PGP" in data:
+        blocks = re.findall(
+            rb"-----BEGIN PGP PUBLIC KEY BLOCK-----.*?\n\r?\n(.*?)(?:\n=.{4})?\s*-----END", data, re.DOTALL
+        )
+        try:
+            data = b"".join(binascii.a2b_base64(block) for block in blocks)
+        except ValueError:
+            return []
+    found: list[tuple[str, str]] = []
+    created = 0
+    for tag, body in openpgp_packets(data):
+        if tag == 6 and len(body) > 5:
+            if body[0] == 4:
+                fingerprint = hashlib.sha1(b"\x99" + len(body).to_bytes(2, "big") + body).hexdigest()  # noqa: S324 - RFC
+            else:
+                fingerprint = hashlib.sha256(b"\x9b" + len(body).to_bytes(4, "big") + body).hexdigest()
+            created = int.from_bytes(body[1:5], "big")
+            found.append((fingerprint.upper(), "never"))
+        elif tag == 14:
+            created = 0  # what follows are signatures on a subkey
+        elif tag == 2 and created and found:
+            lifetime = openpgp_lifetime(body)
+            if lifetime is not None:
+                expires = time.strftime("%Y-%m-%d", time.gmtime(created + lifetime)) if lifetime else "never"
+                found[-1] = (found[-1][0], expires)
+    return found
+
+
+def openpgp_packets(data: bytes) -> list[tuple[int, bytes]]:
+    """(tag, body) of the packets of an OpenPGP file, as far as they can be read."""
+    found = []
+    at = 0
+    while at + 1 < len(data) and data[at] & 0x80:
+        head = data[at]
+        first = data[at + 1]
+        if head & 0x40:
+            tag = head & 0x3F
+            if first < 192:
+                length, at = first, at + 2
+            elif first < 224 and at + 2 < len(data):
+                length, at = ((first - 192) << 8) + data[at + 2] + 192, at + 3
+            else:
+                length, at = int.from_bytes(data[at + 2 : at + 6], "big"), at + 6
+        else:
+            tag = head >> 2 & 0xF
+            size = (1, 2, 4, 0)[head & 3]
+            length, at = int.from_bytes(data[at + 1 : at + 1 + size], "big"), at + 1 + size
+        found.append((tag, data[at : at + length]))
+        at += length
+    return found
+
+
+def openpgp_lifetime(signature: bytes) -> int | None:
+    """Seconds of validity in a self-signature (0: without end), None for another signature."""
+    if len(signature) < 6 or signature[0] != 4 or not 0x10 <= signature[1] <= 0x1F:
+        return None
+    if signature[1] not in (0x10, 0x11, 0x12, 0x13, 0x1F):
+        return None
+    hashed = signature[6 : 6 + int.from_bytes(signature[4:6], "big")]
+    at = 0
+    while at < len(hashed):
+        length = hashed[at]
+        at += 1
+        if length >= 192:
+            length, at = ((length - 192) << 8) + hashed[at] + 192, at + 1
+        if length and hashed[at] & 0x7F == 9:
+            return int.from_bytes(hashed[at + 1 : at + length], "big")
+        at += length
+    return None
+
+
+def apt_configuration(machine: Machine, scope: Scope) -> None:
+    """What `apt-config dump` says; it joins the files by rules that are apt's own."""
+    if not machine.live:
+        scope.missing("the configuration is known to a running apt-config only")
+        return
+    status, output, cut = machine.run(["apt-config", "dump"])
+    if status or cut:
+        scope.missing("apt-config: " + (cut or output.strip()[:200]))
+    for name, value in re.findall(r'(?m)^(\S+) "(.*)";$', output):
+        if name.startswith(("Dir::", "APT::Compressor::", "APT::Architecture-Variants")):
+            continue
+        shown = redact_value(name, value)
+        if name.endswith("::"):
+            known = scope.objects.setdefault("config:" + name, {"values": []})
+            known["values"] = sorted({*known["values"], shown})
+        elif shown:
+            scope.objects["config:" + name] = {"value": shown}
+
+
+# --- dpkg ------------------------------------------------------------------------------------------------------------
+
+LEFTOVER = re.compile(r".+\.(dpkg-(old|new|dist|tmp|bak|remove|backup)|ucf-(old|new|dist))$")
+
+
+def dpkg(machine: Machine, scope: Scope) -> None:
+    """What dpkg has been told to do differently, what it left unfinished, and answers given to debconf."""
+    if not machine.text("/var/lib/dpkg/status"):
+        scope.unavailable = "no dpkg status file"
+        return
+    for source, to, package in diversions(machine):
+        scope.objects["diversion:" + source] = {"to": to, "package": "" if package == ":" else package}
+    for line in machine.text("/var/lib/dpkg/statoverride").split("\n"):
+        words = line.split(" ", 3)
+        if len(words) == 4:
+            scope.objects["statoverride:" + words[3]] = {"owner": words[0], "group": words[1], "mode": words[2]}
+    for fields in dpkg_status(machine):
+        words = fields.get("status", "").split()
+        fine = ("installed", "config-files", "not-installed")
+        if len(words) == 3 and (words[1] != "ok" or words[2] not in fine):
+            key = package_key(machine, fields.get("package", ""), fields.get("architecture", ""))
+            scope.objects["audit:" + key] = {"status": words[2], "flag": words[1]}
+    for name in machine.text("/var/lib/dpkg/arch").split():
+        if name not in ("all", machine.architecture):
+            scope.objects["architecture:" + name] = {}
+    for path in etc_files(machine):
+        if LEFTOVER.match(path):
+            scope.objects["leftover:" + path] = {}
+    for fields in paragraphs(machine.text("/var/cache/debconf/config.dat")):
+        question = fields.get("name", "")
+        if question and fields.get("value"):
+            scope.objects["debconf:" + question] = {"value": redact_value(question, fields["value"])}
+
+
+def etc_files(machine: Machine) -> list[str]:
+    """The files and links below /etc, walked once; a bound keeps a hostile tree from taking all the time."""
+    cached = machine.__dict__.get("etc_files")
+    if cached is None:
+        cached = []
+        cut = len(machine.prefix)
+        for directory, _, names in os.walk(machine.prefix + "/etc"):
+            cached += [os.path.join(directory, name)[cut:] for name in names]
+            if len(cached) > 200000:
+                break
+        cached.sort()
+        machine.__dict__["etc_files"] = cached
+    return cached
+
+
+# --- users -----------------------------------------------------------------------------------------------------------
+
+
+def password_class(field: str) -> str:
+    """What kind of password a field of shadow holds, never the password: locked, empty, or the algorithm."""
+    if not field:
+        return "empty"
+    if field[0] in "!*":
+        return "locked"
+    found = re.match(r"\$[\w-]+\$", field)
+    if found:
+        return found.group(0)
+    return "des" if len(field) == 13 else "locked" if field == "x" else "unknown"
+
+
+def table(machine: Machine, path: str, width: int) -> list[list[str]]:
+    """The lines of a colon-separated database that have at least `width` fields."""
+    lines = (line.split(":") for line in machine.text(path).split("\n") if line and line[0] not in "#+-")
+    return [fields for fields in lines if len(fields) >= width]
+
+
+def users(machine: Machine, scope: Scope) -> None:
+    """The accounts, each with its groups and the class of its password."""
+    shadow = {fields[0]: fields for fields in table(machine, "/etc/shadow", 8)}
+    if not shadow and os.path.exists(machine.prefix + "/etc/shadow"):
+        scope.missing("/etc/shadow cannot be read")
+    member: dict[str, list[str]] = {}
+    for fields in table(machine, "/etc/group", 4):
+        for name in fields[3].split(","):
+            if name:
+                member.setdefault(name, []).append(fields[0])
+    for fields in table(machine, "/etc/passwd", 7):
+        name = fields[0]
+        attributes = {
+            "uid": number(fields[2]),
+            "gid": number(fields[3]),
+            "gecos": fields[4],
+            "home": fields[5],
+            "shell": fields[6],
+            "groups": sorted(member.get(name, [])),
+        }
+        if fields[1] != "x":
+            attributes["password"] = password_class(fields[1])
+        elif name in shadow:
+            secret = shadow[name]
+            attributes["password"] = password_class(secret[1])
+            if secret[7].isdigit():
+                attributes["expires"] = time.strftime("%Y-%m-%d", time.gmtime(min(int(secret[7]), 10**6) * 86400))
+            if secret[4] not in ("", "99999"):
+                attributes["password_max_days"] = number(secret[4])
+            if secret[2] == "0":
+                attributes["password_must_change"] = True
+        else:
+            attributes["password"] = "none"
+        key = name
+        while key in scope.objects:
+            key += "#"  # a second line for a name is a trick worth seeing
+        scope.objects[key] = attributes
+
+
+def number(text: str) -> int | str:
+    """A number if `text` is one, else the text."""
+    return int(text) if text.isdigit() else text
+
+
+def groups(machine: Machine, scope: Scope) -> None:
+    """The groups, each with its members and the class of its password."""
+    shadow = {fields[0]: fields for fields in table(machine, "/etc/gshadow", 4)}
+    for fields in table(machine, "/etc/group", 4):
+        name = fields[0]
+        secret = shadow[name][1] if name in shadow else ("" if fields[1] == "x" else fields[1])
+        attributes: dict[str, Any] = {
+            "gid": number(fields[2]),
+            "members": sorted(set(fields[3].split(",")) - {""}),
+            # Nobody can join a group without a password, so "empty" and "locked" mean the same here.
+            "password": password_class(secret) if secret else "locked",
+        }
+        if name in shadow and shadow[name][2]:
+            attributes["administrators"] = sorted(shadow[name][2].split(","))
+        scope.objects[name] = attributes
+
+
+def sudoers(machine: Machine, scope: Scope) -> None:
+    """The rules of sudo, line by line, with the file that each is in."""
+    pending = ["/etc/sudoers"]
+    seen: set[str] = set()
+    while pending:
+        path = pending.pop()
+        if path in seen or len(seen) > 1000:
+            continue
+        seen.add(path)
+        text = re.sub(r"\\\n", " ", machine.text(path, 1 << 20))
+        for line in (" ".join(words) for words in map(str.split, text.split("\n"))):
+            include = re.match(r"[@#](include|includedir) \"?([^\"]+)\"?$", line)
+            if include:
+                where = include.group(2)
+                where = where if where.startswith("/") else os.path.dirname(path) + "/" + where
+                if include.group(1) == "include":
+                    pending.append(where)
+                else:
+                    # sudo ignores names with a dot or a tilde at the end.
+                    pending += [where + "/" + name for name in machine.names(where) if not re.search(r"\.|~$", name)]
+            if line and (include or not line.startswith("#") or re.match(r"#\d", line)):
+                scope.objects[path + ":" + line] = {}
+
+
+def authorized_keys(machine: Machine, scope: Scope) -> None:
+    """The keys that let somebody in by ssh, by fingerprint."""
+    for fields in table(machine, "/etc/passwd", 7):
+        name, home = fields[0], fields[5]
+        if not home.startswith("/"):
+            continue
+        for file in ("authorized_keys", "authorized_keys2"):
+            for line in machine.text(os.path.join(home, ".ssh", file), 4 << 20).split("\n"):
+                found = re.match(
+                    r"\s*(?:(?P<options>[^#].*?)\s+)?(?P<type>(?:ssh|ecdsa|sk)-\S+)\s+(?P<key>AAAA\S+)\s*(?P<rest>.*)",
+                    line,
+                )
+                if not found:
+                    continue
+                try:
+                    blob = binascii.a2b_base64(found["key"])
+                except ValueError:
+                    continue
+                digest = binascii.b2a_base64(hashlib.sha256(blob).digest()).decode().rstrip("=\n")
+                attributes = {"type": found["type"], "file": os.path.join(home, ".ssh", file)}
+                if found["options"]:
+                    attributes["options"] = redact(found["options"])
+                if found["rest"]:
+                    attributes["comment"] = found["rest"].strip()
+                scope.objects["%s:SHA256:%s" % (name, digest)] = attributes
+
+
+def subids(machine: Machine, scope: Scope) -> None:
+    """The ranges of ids that users may map into containers."""
+    for kind in ("subuid", "subgid"):
+        for fields in table(machine, "/etc/" + kind, 3):
+            known = scope.objects.setdefault(kind + ":" + fields[0], {"ranges": []})
+            known["ranges"] = sorted([*known["ranges"], fields[1] + ":" + fields[2]])
+
+
+# --- cron ------------------------------------------------------------------------------------------------------------
+
+
+def cron(machine: Machine, scope: Scope) -> None:
+    """System and user crontabs line by line, the scripts of the cron directories, and at jobs."""
+    tables = [("/etc/crontab", "")]
+    tables += [("/etc/cron.d/" + name, "") for name in machine.names("/etc/cron.d") if name != ".placeholder"]
+    spool = "/var/spool/cron/crontabs"
+    tables += [(spool + "/" + name, name) for name in machine.names(spool)]
+    for path, user in tables:
+        for line in significant(machine.text(path, 1 << 20)):
+            attributes: dict[str, Any] = {"file": path}
+            if not user and path.startswith("/etc/cron.d/") and not re.fullmatch(r"[\w-]+", os.path.basename(path)):
+                attributes["ignored"] = "cron skips files with such a name"
+            job = re.match(r"(@\w+|(?:\S+\s+){4}\S+)\s+(.*)", line)
+            assigned = re.match(r"([A-Za-z_]\w*)\s*=\s*(.*)", line)
+            if assigned or not job:
+                shown = "%s=%s" % (assigned[1], variable(assigned[1], assigned[2])) if assigned else redact(line)
+                scope.objects["%s: %s" % (path, shown)] = attributes
+                continue
+            schedule, command = " ".join(job.group(1).split()), job.group(2)
+            if not user:
+                owner, _, command = command.partition(" ")
+            else:
+                owner = user
+            attributes.update(schedule=schedule, user=owner, command=redact(command.strip()))
+            scope.objects["%s: %s %s %s" % (path, schedule, owner, redact(command.strip()))] = attributes
+    for period in ("hourly", "daily", "weekly", "monthly", "yearly"):
+        directory = "/etc/cron." + period
+        for name in machine.names(directory):
+            if name == ".placeholder":
+                continue
+            path = directory + "/" + name
+            runs = os.access(machine.prefix + path, os.X_OK) and re.fullmatch(r"[\w-]+", name) is not None
+            scope.objects["script:" + path] = {"period": period, "runs": runs}
+    for name in machine.names("/var/spool/cron/atjobs"):
+        if not name.startswith("."):
+            scope.objects["at:" + name] = {}
+
+
+# --- kernel, mounts, alternatives, system ----------------------------------------------------------------------------
+
+SYSCTL_DIRECTORIES = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d", "/lib/sysctl.d")
+# Secrets, counters, and what the kernel derives from the size of the memory.
+SYSCTL_LEFT_OUT = re.compile(
+    r"_key$|_secret$|_count$|\.flush$|_mem$|_seed$|mem_max$|mem_default$|max_orphans$|max_tw_buckets$|^net\.netfilter\."
+    r"|gc_thresh\d$|max_syn_backlog$|\.ipfrag_|ip6frag_|route\.max_size$|inet_peer|_pfmemalloc|optmem_max$|rt_cache"
+)
+
+
+def first_found(machine: Machine, directories: tuple[str, ...], ending: str) -> list[str]:
+    """The files of directories of which the first hides the same name in the later ones, in order of their names."""
+    found: dict[str, str] = {}
+    for directory in directories:
+        for name in machine.names(directory):
+            if name.endswith(ending):
+                found.setdefault(name, directory + "/" + name)
+    return [found[name] for name in sorted(found)]
+
+
+def sysctl(machine: Machine, scope: Scope) -> None:
+    """What the files configure, by precedence, and what holds for the network of this machine now."""
+    files = first_found(machine, SYSCTL_DIRECTORIES, ".conf")
+    for path in [*files, "/etc/sysctl.conf"]:
+        for line in significant(machine.text(path, 1 << 20)):
+            name, equals, value = line.lstrip("-").partition("=")
+            if equals:
+                key = name.strip()
+                # Either separator may be used; the first one decides which it is.
+                if "/" in key and ("." not in key or key.index("/") < key.index(".")):
+                    key = key.replace(".", "\0").replace("/", ".").replace("\0", "/")
+                value = REDACTED if re.search(r"_key$|_secret$", key) else " ".join(value.split())
+                scope.objects["configured:" + key] = {"value": value, "file": path}
+    if not machine.live:
+        scope.missing("live values are known on a running machine only")
+        return
+    pending = ["/proc/sys/net/core", "/proc/sys/net/ipv4", "/proc/sys/net/ipv6", "/proc/sys/net/unix"]
+    while pending:
+        directory = pending.pop()
+        for name in machine.names(directory):
+            path = directory + "/" + name
+            if os.path.isdir(path):
+                # Of the interfaces only the templates: which interfaces there are is not this machine's choice.
+                if directory.endswith(("/conf", "/neigh")) and name not in ("all", "default"):
+                    continue
+                pending.append(path)
+                continue
+            key = path[len("/proc/sys/") :].replace("/", ".")
+            if SYSCTL_LEFT_OUT.search(key):
+                continue
+            try:
+                with open(path, "rb") as file:
+                    value = " ".join(file.read(4096).decode("utf-8", "replace").split())
+            except OSError:
+                continue
+            scope.objects["live:" + key] = {"value": value}
+
+
+def alternatives(machine: Machine, scope: Scope) -> None:
+    """Which program each alternative leads to, and whether the administrator chose it."""
+    for name in machine.names("/var/lib/dpkg/alternatives"):
+        lines = machine.text("/var/lib/dpkg/alternatives/" + name, 1 << 20).split("\n")
+        if len(lines) < 2:
+            continue
+        attributes: dict[str, Any] = {"mode": lines[0], "link": lines[1]}
+        with suppress(OSError):
+            attributes["current"] = os.readlink(machine.prefix + "/etc/alternatives/" + name)
+        end = lines.index("", 2) if "" in lines[2:] else len(lines)
+        slaves = (end - 2) // 2
+        choices = {}
+        at = end + 1
+        while at + 1 < len(lines) and lines[at]:
+            choices[lines[at]] = number(lines[at + 1])
+            at += 2 + slaves
+        attributes["choices"] = choices
+        scope.objects[name] = attributes
+
+
+MOUNT_PASSWORD = re.compile(r"\b(pass|password|passwd)=[^,]*")
+
+
+def mount_table(machine: Machine, scope: Scope) -> None:
+    """What fstab asks for, and what is mounted outside the directories of the kernel and of temporary files."""
+    for line in significant(machine.text("/etc/fstab", 1 << 20)):
+        fields = line.split()
+        if len(fields) >= 4:
+            scope.objects["configured:" + unescape(fields[1])] = {
+                "source": redact(unescape(fields[0])),
+                "type": fields[2],
+                "options": MOUNT_PASSWORD.sub(r"\1=" + REDACTED, fields[3]),
+            }
+    if not machine.live:
+        scope.missing("what is mounted is known on a running machine only")
+        return
+    for point, _, _, kind, source, options in mounts(machine):
+        if point.startswith(tuple(path + "/" for path in LEFT_OUT)) or point in LEFT_OUT:
+            continue
+        if not os.path.isdir(point):
+            continue
+        # The layers of a container's file system are not the machine's, nor what the host's disk reserves for whom.
+        wanted = [
+            option
+            for option in MOUNT_PASSWORD.sub(r"\1=" + REDACTED, options).split(",")
+            if not re.match(r"(lowerdir|upperdir|workdir|resuid|resgid|inode64|stripe|uuid)\b", option)
+        ]
+        attributes = {"type": kind, "options": sorted(set(wanted))}
+        if ":" in source or source.startswith("//"):
+            attributes["source"] = redact(source)
+        scope.objects["live:" + point] = attributes
+
+
+def modules(machine: Machine, scope: Scope) -> None:
+    """Kernel modules that are configured to be loaded, kept out, or given options."""
+    directories = tuple(top + "/modules-load.d" for top in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"))
+    for path in [*first_found(machine, directories, ".conf"), "/etc/modules"]:
+        for line in significant(machine.text(path, 1 << 20)):
+            scope.objects.setdefault("load:" + " ".join(line.split()), {"file": path})
+    directories = tuple(top + "/modprobe.d" for top in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"))
+    for path in first_found(machine, directories, ".conf"):
+        for line in significant(machine.text(path, 1 << 20)):
+            scope.objects.setdefault(" ".join(line.split()), {"file": path})
+
+
+def limits(machine: Machine, scope: Scope) -> None:
+    """Limits that pam_limits and systemd set for sessions and services."""
+    for path in config_files(machine, "/etc/security/limits.conf", "/etc/security/limits.d", (".conf",)):
+        for line in significant(machine.text(path, 1 << 20)):
+            fields = line.partition("#")[0].split()
+            if len(fields) == 4:
+                scope.objects[" ".join(fields[:3])] = {"value": fields[3], "file": path}
+    for kind in ("system", "user"):
+        tops = ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
+        main = [
+            top + "/systemd/%s.conf" % kind
+            for top in tops
+            if os.path.isfile(machine.prefix + top + "/systemd/%s.conf" % kind)
+        ]
+        dropped = first_found(machine, tuple(top + "/systemd/%s.conf.d" % kind for top in tops), ".conf")
+        for path in [*main[:1], *dropped]:
+            for line in significant(machine.text(path, 1 << 20)):
+                name, equals, value = line.partition("=")
+                if equals and name.strip().startswith("Default"):
+                    scope.objects["systemd-%s:%s" % (kind, name.strip())] = {"value": value.strip(), "file": path}
+
+
+def system(machine: Machine, scope: Scope) -> None:
+    """Time zone, locale, the target that the machine boots into, and whether it waits for a reboot."""
+    try:
+        zone = os.readlink(machine.prefix + "/etc/localtime")
+        zone = zone.partition("zoneinfo/")[2] or zone
+    except OSError:
+        zone = machine.text("/etc/timezone", 1 << 16).strip() or "UTC"
+    scope.objects["timezone"] = {"value": zone}
+    for key, paths in (("locale", ("/etc/default/locale", "/etc/locale.conf")), ("environment", ("/etc/environment",))):
+        values = {}
+        for path in paths:
+            for line in significant(machine.text(path, 1 << 20)):
+                name, equals, value = line.partition("=")
+                if equals:
+                    value = value.strip().strip("\"'")
+                    values[name.strip()] = variable(name.strip(), value)
+        if values:
+            scope.objects[key] = {"values": values}
+    generated = [" ".join(line.split()) for line in significant(machine.text("/etc/locale.gen", 1 << 20))]
+    if generated:
+        scope.objects["generated-locales"] = {"values": sorted(generated)}
+    for directory in ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"):
+        try:
+            target = os.readlink(machine.prefix + directory + "/default.target")
+        except OSError:
+            continue
+        scope.objects["default-target"] = {"value": os.path.basename(target)}
+        break
+    if os.path.exists(machine.prefix + "/run/reboot-required"):
+        wanting = sorted(set(machine.text("/run/reboot-required.pkgs", 1 << 20).split()))
+        scope.objects["reboot-required"] = {"packages": wanting}
+
+
+# --- network and processes -------------------------------------------------------------------------------------------
+
+
+class Process:
+    """A process as /proc shows it."""
+
+    def __init__(self, pid: int) -> None:
+        directory = "/proc/%d/" % pid
+        self.pid = pid
+        with open(directory + "stat", "rb") as file:
+            before, _, after = file.read(4096).rpartition(b")")
+        self.name = before.partition(b"(")[2].decode("utf-8", "replace")
+        fields = after.split()
+        self.state = fields[0].decode()
+        self.parent = int(fields[1])
+        self.start_ticks = int(fields[19])
+        with open(directory + "cmdline", "rb") as file:
+            self.words = [word.decode("utf-8", "replace") for word in file.read(1 << 16).rstrip(b"\0").split(b"\0")]
+        with open(directory + "status", "rb") as file:
+            status = file.read(1 << 16).decode("utf-8", "replace")
+        self.uid = int(found_in(r"(?m)^Uid:\s+\d+\s+(\d+)", status) or 0)
+        self.gid = int(found_in(r"(?m)^Gid:\s+\d+\s+(\d+)", status) or 0)
+        self.capabilities = (found_in(r"(?m)^CapEff:\s+(\w+)", status) or "").lstrip("0")
+        self.bounding = (found_in(r"(?m)^CapBnd:\s+(\w+)", status) or "").lstrip("0")
+        with open(directory + "cgroup", "rb") as file:
+            self.unit = unit_of(file.read(1 << 16).decode("utf-8", "replace"))
+        self.program = ""
+        self.sockets: set[str] = set()
+        self.replaced: list[str] = []
+
+    def look_inside(self) -> None:
+        """Read what needs the right to trace the process; OSError without that right."""
+        directory = "/proc/%d/" % self.pid
+        self.program = os.readlink(directory + "exe")
+        for number_of_file in os.listdir(directory + "fd"):
+            try:
+                link = os.readlink(directory + "fd/" + number_of_file)
+            except OSError:
+                continue
+            if link.startswith("socket:["):
+                self.sockets.add(link[8:-1])
+        with open(directory + "maps", "rb") as file:
+            maps = file.read(1 << 22).decode("utf-8", "replace")
+        self.replaced = re.findall(r"(?m)^\S+ r.x\S* \S+ \S+ \d+ +(/\S.*) \(deleted\)$", maps)
+
+
+def found_in(pattern: str, text: str) -> str:
+    """The first group of a match, "" without one."""
+    found = re.search(pattern, text)
+    return found.group(1) if found else ""
+
+
+def unit_of(cgroup: str) -> str:
+    """The systemd unit of a process, from its control groups: the last part of the path that names one."""
+    for line in cgroup.split("\n"):
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
+        if controllers in ("", "name=systemd"):
+            units = [part for part in path.split("/") if re.search(r"\.(service|scope|socket|mount|swap)$", part)]
+            if units:
+                return re.sub(r"\\x([0-9a-f]{2})", lambda found: chr(int(found.group(1), 16)), units[-1])
+    return ""
+
+
+def all_processes(machine: Machine) -> dict[int, Process]:
+    """The processes of the machine itself: not the kernel's, not a session's, and not those that record it."""
+    cached: dict[int, Process] | None = machine.__dict__.get("processes")
+    if cached is not None:
+        return cached
+    found: dict[int, Process] = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                process = Process(int(name))
+            except (OSError, IndexError, ValueError):
+                continue  # it ended meanwhile
+            if process.state != "Z" and process.parent != 2 and process.pid != 2:
+                found[process.pid] = process
+    for process in found.values():
+        with suppress(OSError):
+            look_inside(process)
+    for process in found.values():
+        if not process.program:
+            parent = found.get(process.parent)
+            first = process.words[0]
+            same = parent.program if parent is not None and parent.name == process.name else ""
+            process.program = same or (first if first.startswith("/") else process.name)
+    left_out = set()
+    here = os.getpid()
+    while here > 1:
+        left_out.add(here)
+        here = found[here].parent if here in found else 0
+    for pid, process in found.items():
+        above = pid
+        while above in found and above not in left_out:
+            # A process that was put into a container from outside has no parent in it.
+            if found[above].parent == 0 and above != 1:
+                left_out.add(above)
+                break
+            above = found[above].parent
+        if above in left_out or (process.unit.endswith(".scope") and process.unit != "init.scope"):
+            left_out.add(pid)
+        if re.match(r"user@\d+\.service", process.unit) or re.match(r"run-\w+\.service|run-u?[0-9r]", process.unit):
+            left_out.add(pid)
+    cached = {pid: process for pid, process in found.items() if pid not in left_out}
+    machine.__dict__["processes"] = cached
+    return cached
+
+
+def look_inside(process: Process) -> None:
+    """Look into a process; in a container even root may do so only as the process's own user."""
+    try:
+        process.look_inside()
+    except PermissionError:
+        if not process.uid or os.geteuid():
+            raise
+        os.setegid(process.gid)
+        os.seteuid(process.uid)
+        try:
+            process.look_inside()
+        finally:
+            os.seteuid(0)
+            os.setegid(0)
+
+
+def own_root(machine: Machine) -> bool:
+    """Whether the processes in /proc run in the root that is recorded, which they do not for a chroot or an image."""
+    if not machine.live:
+        return False
+    try:
+        return os.path.samestat(os.stat("/proc/1/root/"), os.stat("/"))
+    except OSError:
+        return False
+
+
+def processes(machine: Machine, scope: Scope) -> None:
+    """What runs, by unit and program, and why some of it should be restarted."""
+    if not own_root(machine):
+        scope.unavailable = "not booted"
+        return
+    members: dict[str, list[Process]] = {}
+    for process in all_processes(machine).values():
+        program = process.program.replace(" (deleted)", "")
+        members.setdefault("%s|%s" % (process.unit, program), []).append(process)
+    cores = len(os.sched_getaffinity(0))
+    newest = unit_starts(machine)
+    for key, group in members.items():
+        counts: dict[str, int] = {}
+        for process in group:
+            words = " ".join(process.words) or process.program
+            line = redact(re.sub(r"\b\d{5,}\b", "N", words))
+            counts[line] = counts.get(line, 0) + 1
+        # As many processes as cores is what programs do that are told to find out the number themselves.
+        shown: dict[str, Any] = {
+            line: "auto" if count > 1 and count == cores else count for line, count in counts.items()
+        }
+        names = sorted({machine.users.get(process.uid) or "#%d" % process.uid for process in group})
+        attributes: dict[str, Any] = {
+            "arguments": sorted(counts),
+            "user": names[0] if len(names) == 1 else names,
+            "count": next(iter(shown.values())) if len(shown) == 1 else shown,
+        }
+        held = {process.capabilities for process in group if process.capabilities}
+        if held:
+            attributes["capabilities"] = sorted(
+                "all" if bits == group[0].bounding else capability_names(int(bits, 16)) for bits in held
+            )
+        debt = sorted(
+            {reason for process in group for reason in restart_debt(process)} | unit_debt(machine, group, newest)
+        )
+        if debt:
+            attributes["restart_debt"] = debt[:50]
+        scope.objects[key] = attributes
+
+
+# Memory that has the name of a deleted file, and files that nobody installed.
+NO_LIBRARIES = ("/memfd:", "/dev/", "/SYSV", "/tmp/", "/var/tmp/", "/run/", "/[aio]")
+
+
+def restart_debt(process: Process) -> list[str]:
+    """What the process runs that is no longer what is installed: its program or its libraries were replaced."""
+    reasons = []
+    if process.program.endswith(" (deleted)"):
+        reasons.append("deleted:" + process.program[: -len(" (deleted)")])
+    for path in set(process.replaced):
+        if path + " (deleted)" != process.program and not path.startswith(NO_LIBRARIES):
+            reasons.append("library:" + path)
+    return reasons
+
+
+def unit_starts(machine: Machine) -> dict[str, float]:
+    """When the newest process of each unit began: a program that reloads by new workers has read its files then."""
+    try:
+        with open("/proc/uptime", "rb") as file:
+            booted = time.time() - float(file.read(100).split()[0])
+    except (OSError, ValueError):
+        return {}
+    ticks = os.sysconf("SC_CLK_TCK")
+    newest: dict[str, float] = {}
+    for process in all_processes(machine).values():
+        began = booted + process.start_ticks / ticks
+        newest[process.unit] = max(began, newest.get(process.unit, 0.0))
+    if machine.booted:
+        for name, fields in unit_states(machine, Scope()).items():
+            # A reload changes the state for a moment, though no process is new.
+            changed = fields.get("StateChangeTimestampMonotonic", "0")
+            if name in newest and changed.isdigit():
+                newest[name] = max(newest[name], time.time() - time.monotonic() + int(changed) / 1e6)
+    return newest
+
+
+def unit_debt(machine: Machine, group: list[Process], newest: dict[str, float]) -> set[str]:
+    """Files of a unit or its configuration that are newer than what runs; half a second allows for rounding."""
+    name = group[0].unit
+    if not name.endswith(".service") or name not in newest:
+        return set()
+    known = unit_states(machine, Scope()).get(name, {}) if machine.booted else {}
+    reasons = set()
+    limit = newest[name] + 0.5
+    units = units_of(machine)
+    oldest_allowed = unit_begin(group) + 0.5
+    for path in [units.fragment(name), *units.drop_ins(name)]:
+        if path and changed_after(machine, path, oldest_allowed):
+            reasons.add("unit-changed")
+    if known.get("NeedDaemonReload") == "yes":
+        reasons.add("unit-changed")
+    stem = name.rpartition(".")[0].partition("@")[0]
+    program = os.path.basename(group[0].program.replace(" (deleted)", ""))
+    paths = {"/etc/" + stem, "/etc/" + program} | {"/etc/%s.conf" % part for part in (stem, program)}
+    for process in group:
+        paths |= {word.partition("=")[2] or word for word in process.words if re.match(r"(--?[\w-]+=)?/etc/", word)}
+    if stem.startswith("systemd-"):
+        paths = {"/etc/systemd/%s.conf" % stem[len("systemd-") :]}
+    for path in sorted(paths):
+        if not os.path.isdir(path):
+            if changed_after(machine, path, limit):
+                reasons.add("configuration-newer:" + path)
+            continue
+        for directory, below, names in os.walk(path):
+            below.sort()
+            for child in ["", *sorted(names)]:
+                if len(reasons) < 50 and changed_after(machine, os.path.join(directory, child), limit):
+                    reasons.add("configuration-newer:" + os.path.join(directory, child).rstrip("/"))
+    return reasons
+
+
+def unit_begin(group: list[Process]) -> float:
+    """When the oldest of the processes began, in seconds since 1970."""
+    try:
+        with open("/proc/uptime", "rb") as file:
+            booted = time.time() - float(file.read(100).split()[0])
+    except (OSError, ValueError):
+        return float("inf")
+    return booted + min(process.start_ticks for process in group) / os.sysconf("SC_CLK_TCK")
+
+
+def changed_after(machine: Machine, path: str, moment: float) -> bool:
+    """Whether the object at `path` was changed after `moment`; a package's files keep the time of their making."""
+    try:
+        return os.lstat(machine.prefix + path).st_ctime > moment
+    except OSError:
+        return False
+
+
+SOCKET_TABLES = (("tcp", "0A"), ("tcp6", "0A"), ("udp", "07"), ("udp6", "07"))
+
+
+def listeners(machine: Machine, scope: Scope) -> None:
+    """What listens on the network, with the unit and the program behind it."""
+    if not own_root(machine):
+        scope.unavailable = "not booted"
+        return
+    sockets: dict[str, list[str]] = {}
+    for table_name, listening in SOCKET_TABLES:
+        try:
+            with open("/proc/net/" + table_name, "rb") as file:
+                lines = file.read(PARSED_LIMIT).decode("ascii", "replace").split("\n")[1:]
+        except OSError:
+            continue
+        for line in lines:
+            fields = line.split()
+            if len(fields) > 9 and fields[3] == listening:
+                address, _, port = fields[1].partition(":")
+                sockets.setdefault(fields[9], []).append(
+                    "%s %s:%d" % (table_name.rstrip("6"), socket_address(address), int(port, 16))
+                )
+    owners: dict[str, set[tuple[str, str]]] = {}
+    for process in all_processes(machine).values():
+        program = os.path.basename(process.program.replace(" (deleted)", ""))
+        for inode in process.sockets & sockets.keys():
+            owners.setdefault(inode, set()).add((process.unit, program))
+    try:
+        low, high = map(int, machine_sysctl("net/ipv4/ip_local_port_range").split())
+    except ValueError:
+        low, high = 32768, 60999
+    for inode, keys in sockets.items():
+        owned = sorted(owners.get(inode, set()))
+        for key in keys:
+            local_port = int(key.rpartition(":")[2])
+            if key.split(" ")[1].startswith("127.0.0.11:") or (not owned and low <= local_port <= high):
+                continue  # Docker's own name server, or a client that waits for an answer
+            attributes = scope.objects.setdefault(key, {})
+            if owned:
+                # A socket that systemd opened belongs to the service that it is handed to.
+                attributes["unit"] = next((unit for unit, _ in reversed(owned) if unit != "init.scope"), owned[0][0])
+                attributes["program"] = sorted({program for _, program in owned})
+
+
+def machine_sysctl(name: str) -> str:
+    """A live kernel parameter, "" if there is none."""
+    try:
+        with open("/proc/sys/" + name, "rb") as file:
+            return file.read(4096).decode("ascii", "replace")
+    except OSError:
+        return ""
+
+
+def socket_address(text: str) -> str:
+    """An address of /proc/net, which has each word of four bytes in the processor's order."""
+    data = b"".join(int(text[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(text), 8))
+    if len(data) == 4:
+        return socket.inet_ntop(socket.AF_INET, data)
+    return "[" + socket.inet_ntop(socket.AF_INET6, data) + "]"
+
+
+def packet_filter(machine: Machine, scope: Scope) -> None:
+    """The rules of nftables, or of iptables where there is no nft."""
+    if not own_root(machine):
+        scope.unavailable = "not booted"
+        return
+    for program, arguments, read in (
+        ("nft", ["-s", "list", "ruleset"], nft_chains),
+        ("iptables-save", [], iptables_chains),
+        ("ip6tables-save", [], iptables_chains),
+    ):
+        path = next(
+            (top + program for top in ("/usr/sbin/", "/sbin/", "/usr/bin/") if os.access(top + program, os.X_OK)), ""
+        )
+        if not path:
+            continue
+        status, output, cut = machine.run([path, *arguments])
+        if status or cut:
+            scope.missing("%s: %s" % (program, cut or output.strip()[:200]))
+            continue
+        for key, rules in read(output).items():
+            scope.objects["%s:%s" % (program.replace("-save", ""), key)] = {"rules": rules}
+        if program == "nft":
+            break
+
+
+def nft_chains(text: str) -> dict[str, list[str]]:
+    """table/chain → its lines, from `nft list ruleset`, without the chains that Docker makes for name resolution."""
+    found: dict[str, list[str]] = {}
+    place: list[str] = []
+    for line in (" ".join(words) for words in map(str.split, text.split("\n"))):
+        if line.endswith("{"):
+            place.append(line[:-1].strip())
+            found.setdefault("/".join(place), [])
+        elif line == "}":
+            if place:
+                place.pop()
+        elif line and place and "127.0.0.11" not in line and "DOCKER_" not in line:
+            found["/".join(place)].append(line)
+    return {key: rules for key, rules in found.items() if "DOCKER_" not in key and (rules or "/" not in key)}
+
+
+def iptables_chains(text: str) -> dict[str, list[str]]:
+    """table/chain → its rules, from iptables-save, without counters and Docker's name resolution."""
+    found: dict[str, list[str]] = {}
+    name = ""
+    for line in text.split("\n"):
+        if line.startswith("*"):
+            name = line[1:]
+        elif line.startswith(":"):
+            chain, policy = line[1:].split()[:2]
+            if "DOCKER_" not in chain:
+                found["%s/%s" % (name, chain)] = ["policy " + policy] if policy != "-" else []
+        elif line.startswith("-A") and "DOCKER_" not in line and "127.0.0.11" not in line:
+            found.setdefault("%s/%s" % (name, line.split()[1]), []).append(line)
+    return {key: rules for key, rules in found.items() if rules and rules != ["policy ACCEPT"]}
+
+
+# --- certificates ----------------------------------------------------------------------------------------------------
+
+CERTIFICATE_NAME = re.compile(r"\.(pem|crt|cer|cert)$")
+# The certificate authorities that the system trusts come from packages, hundreds of them.
+TRUSTED = ("/etc/ssl/certs/", "/etc/ca-certificates/", "/etc/alternatives/")
+OIDS = {
+    "2.5.4.3": "CN", "2.5.4.10": "O", "2.5.4.11": "OU", "2.5.4.6": "C", "2.5.4.7": "L", "2.5.4.8": "ST",
+    "1.2.840.113549.1.9.1": "emailAddress", "1.2.840.113549.1.1.1": "rsa", "1.2.840.10045.2.1": "ec",
+    "1.3.101.112": "ed25519", "1.3.101.113": "ed448", "1.2.840.10045.3.1.7": "256", "1.3.132.0.34": "384",
+    "1.3.132.0.35": "521",
+}  # fmt: skip
+
+
+def certificates(machine: Machine, scope: Scope) -> None:
+    """The certificates below /etc that are not the system's trusted ones, each with whether its key fits."""
+    keys: dict[str, set[bytes]] = {}
+    paths = [path for path in etc_files(machine) if not path.startswith(TRUSTED)]
+    for path in paths:
+        if not re.search(r"\.(pem|key)$", path):
+            continue
+        try:
+            data = machine.bytes(path, 1 << 18)
+        except OSError:
+            continue
+        public = {key for block in pem_blocks(data, rb"(?:RSA |EC )?PRIVATE KEY") for key in public_parts(block)}
+        if public:
+            keys[path] = public
+    for path in paths:
+        if not CERTIFICATE_NAME.search(path):
+            continue
+        try:
+            blocks = pem_blocks(machine.bytes(path, 1 << 20), rb"CERTIFICATE")
+        except OSError:
+            continue
+        if not blocks:
+            continue
+        try:
+            attributes, public_key = certificate(blocks[0])
+        except (IndexError, ValueError, UnicodeDecodeError):
+            scope.objects[path] = {"error": "not a certificate that can be read"}
+            continue
+        if len(blocks) > 1:
+            attributes["chain"] = len(blocks)
+        fitting = sorted(key for key, public in keys.items() if any(part in public_key for part in public))
+        near = [key for key in keys if os.path.splitext(key)[0] == os.path.splitext(path)[0]]
+        if fitting or near:
+            # A key is expected beside its certificate, under the same name; another place is found by its content.
+            attributes["key_matches"] = bool(fitting) and (not near or bool({*fitting} & {*near}))
+            if fitting:
+                attributes["key"] = fitting[0]
+        with suppress(OSError):
+            attributes["mode"] = "%04o" % (os.stat(machine.resolve(path)).st_mode & 0o7777)
+        scope.objects[path] = attributes
+
+
+def pem_blocks(data: bytes, kind: bytes) -> list[bytes]:
+    """The decoded blocks of a kind in a PEM file."""
+    found = []
+    for body in re.findall(rb"-----BEGIN " + kind + rb"-----\s+([A-Za-z0-9+/=\s]+)-----END", data):
+        try:
+            found.append(binascii.a2b_base64(body))
+        except ValueError:
+            continue
+    return found
+
+
+def der(data: bytes) -> list[tuple[int, bytes, bytes]]:
+    """(tag, content, the whole element) of the elements of a DER sequence; IndexError or ValueError if it is none."""
+    found = []
+    at = 0
+    while at < len(data):
+        begin = at
+        tag = data[at]
+        length = data[at + 1]
+        at += 2
+        if length & 0x80:
+            count = length & 0x7F
+            length = int.from_bytes(data[at : at + count], "big")
+            at += count
+        if at + length > len(data):
+            raise ValueError
+        found.append((tag, data[at : at + length], data[begin : at + length]))
+        at += length
+    return found
+
+
+def oid(data: bytes) -> str:
+    """An object identifier as text, by its short name where it is one that is used here."""
+    numbers = [data[0] // 40, data[0] % 40]
+    value = 0
+    for byte in data[1:]:
+        value = value << 7 | byte & 0x7F
+        if not byte & 0x80:
+            numbers.append(value)
+            value = 0
+    text = ".".join(map(str, numbers))
+    return OIDS.get(text, text)
+
+
+def distinguished_name(data: bytes) -> str:
+    """A name as "CN=…, O=…"."""
+    parts = []
+    for _, part, _ in der(data):
+        for _, pair, _ in der(part):
+            kind, value = der(pair)[:2]
+            parts.append("%s=%s" % (oid(kind[1]), value[1].decode("utf-8", "replace")))
+    return ", ".join(parts)
+
+
+def certificate_time(tag: int, data: bytes) -> int:
+    """Seconds since 1970 of a UTCTime or GeneralizedTime."""
+    text = data.decode("ascii")
+    if tag == 0x17:
+        text = ("20" if int(text[:2]) < 50 else "19") + text
+    return calendar.timegm(time.strptime(text[:14], "%Y%m%d%H%M%S"))
+
+
+def certificate(data: bytes) -> tuple[dict[str, Any], bytes]:
+    """The attributes of an X.509 certificate, and its public key as it is encoded."""
+    fields = der(der(der(data)[0][1])[0][1])
+    if fields[0][0] == 0xA0:
+        fields = fields[1:]
+    issuer, validity, subject, key = fields[2], fields[3], fields[4], fields[5]
+    begin, end = (certificate_time(tag, content) for tag, content, _ in der(validity[1])[:2])
+    algorithm, bits = der(key[1])[:2]
+    identifiers = der(algorithm[1])
+    key_type = oid(identifiers[0][1])
+    attributes: dict[str, Any] = {
+        "subject": distinguished_name(subject[1]),
+        "issuer_class": "self-signed" if issuer[2] == subject[2] else "ca",
+        "key_type": key_type,
+        "validity_days": round((end - begin) / 86400),
+    }
+    if issuer[2] != subject[2]:
+        attributes["issuer"] = distinguished_name(issuer[1])
+    if key_type == "rsa":
+        attributes["key_bits"] = int.from_bytes(der(der(bits[1][1:])[0][1])[0][1], "big").bit_length()
+    elif key_type == "ec" and len(identifiers) > 1:
+        attributes["key_bits"] = number(oid(identifiers[1][1]))
+    names = [
+        name
+        for tag, content, _ in fields[6:]
+        if tag == 0xA3
+        for _, extension, _ in der(der(content)[0][1])
+        if der(extension)[0][1] == b"\x55\x1d\x11"
+        for name in alternative_names(der(extension)[-1][1])
+    ]
+    if names:
+        attributes["names"] = sorted(names)
+    return attributes, bits[1]
+
+
+def alternative_names(data: bytes) -> list[str]:
+    """The host names and addresses that a certificate is for."""
+    found = []
+    for tag, content, _ in der(der(data)[0][1]):
+        if tag == 0x82:
+            found.append(content.decode("utf-8", "replace"))
+        elif tag == 0x87 and len(content) in (4, 16):
+            found.append(socket.inet_ntop(socket.AF_INET if len(content) == 4 else socket.AF_INET6, content))
+    return found
+
+
+def public_parts(data: bytes) -> list[bytes]:
+    """The bytes of a private key that are part of its public key, too: an RSA modulus or a point of a curve."""
+    try:
+        fields = der(der(data)[0][1])
+        if len(fields) >= 3 and fields[1][0] == 0x30 and fields[2][0] == 0x04:  # PKCS #8: the key is inside
+            return public_parts(fields[2][1])
+        if len(fields) >= 9:  # PKCS #1: version, modulus, …
+            return [fields[1][1]]
+        return [der(content)[0][1][1:] for tag, content, _ in fields if tag == 0xA1]
+    except (IndexError, ValueError):
+        return []
+
+
+# --- probes ----------------------------------------------------------------------------------------------------------
+
+PROBE_LIMIT = 1 << 20
+
+
+def probes(machine: Machine, scope: Scope) -> None:
+    """What the role's own commands say; a JSON object becomes one object of the record for each of its members."""
+    for probe in machine.settings.probes:
+        name = probe["name"]
+        try:
+            status, output, cut = machine.run(probe["command"], probe.get("timeout", 10), PROBE_LIMIT)
+        except OSError as error:
+            status, output, cut = 127, error.strerror or "", ""
+        if cut:
+            scope.missing("probe %s: %s" % (name, cut))
+            continue
+        parsed = None
+        if output.lstrip().startswith("{"):
+            with suppress(ValueError, RecursionError):
+                parsed = json.loads(output)
+        if isinstance(parsed, dict) and status == 0:
+            for part, value in parsed.items():
+                scope.objects["%s/%s" % (name, part)] = value if isinstance(value, dict) else {"value": value}
+            continue
+        lines = output.split("\n")
+        for pattern in probe.get("drop", []):
+            lines = [line for line in lines if not re.search(pattern, line)]
+        text = "\n".join(lines)
+        for pattern, replacement in probe.get("replace", []):
+            text = re.sub(pattern, replacement, text)
+        if probe.get("sort"):
+            text = "\n".join(sorted(text.split("\n")))
+        text = redact(text.strip())
+        attributes: dict[str, Any] = {"status": status}
+        if len(text) <= TEXT_LIMIT:
+            attributes["text"] = text
+        else:
+            attributes["hash"] = "b2:" + short_hash(text)
+        scope.objects[name] = attributes
+
+
+# --- putting the record together -------------------------------------------------------------------------------------
+
+SCOPES = {
+    # What runs comes first: it changes while the rest is read.
+    "processes": processes,
+    "listeners": listeners,
+    "systemd": systemd,
+    "packet_filter": packet_filter,
+    "packages": packages,
+    "apt": apt,
+    "dpkg": dpkg,
+    "users": users,
+    "groups": groups,
+    "sudoers": sudoers,
+    "authorized_keys": authorized_keys,
+    "subids": subids,
+    "cron": cron,
+    "sysctl": sysctl,
+    "alternatives": alternatives,
+    "mounts": mount_table,
+    "modules": modules,
+    "limits": limits,
+    "system": system,
+    "certificates": certificates,
+    "probes": probes,
+}
+
+
+def collect_small_scopes(machine: Machine, output: int, wanted: list[str]) -> None:
+    """Collect every scope but `files`, each within its time, and write them to a pipe: a header line and the lines."""
+
+    def out_of_time(*_: object) -> None:
+        raise OutOfTime
+
+    signal.signal(signal.SIGALRM, out_of_time)
+    for name in wanted:
+        scope = Scope()
+        began = time.monotonic()
+        signal.setitimer(signal.ITIMER_REAL, SCOPE_SECONDS)
+        try:
+            SCOPES[name](machine, scope)
+        except OutOfTime:
+            scope.missing("stopped after %d s" % SCOPE_SECONDS)
+        except Exception as error:
+            scope.missing("%s: %s" % (type(error).__name__, error))
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        body = ",\n".join(
+            encode_key(key) + ": " + encode(attributes) for key, attributes in sorted(scope.objects.items())
+        )
+        header = status_of(scope)
+        header.update(
+            scope=name, count=len(scope.objects), length=len(body), seconds=round(time.monotonic() - began, 3)
+        )
+        write_all(output, (encode(header) + "\n" + body).encode("ascii"))
+
+
+def status_of(scope: Scope) -> dict[str, Any]:
+    """Status and reason of a scope as the record has them."""
+    if scope.unavailable:
+        scope.objects.clear()
+        return {"status": "unavailable", "reason": scope.unavailable}
+    if scope.reasons:
+        return {"status": "partial", "reason": "; ".join(scope.reasons[:5])}
+    return {"status": "ok", "reason": None}
+
+
+def write_all(output: int, data: bytes) -> None:
+    """Write to a pipe until everything is gone."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(output, view) :]
+
+
+def in_child(work: Callable[[int], None]) -> tuple[int, int]:
+    """Run `work` in a child process; (pid, the end of a pipe from which its results are read)."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child:
+        os.close(writing)
+        return child, reading
+    status = 1
+    try:
+        os.close(reading)
+        work(writing)
+        status = 0
+    except BaseException as error:
+        sys.stderr.write("collector: %s: %s\n" % (type(error).__name__, error))
+        sys.stderr.flush()
+    finally:
+        os._exit(status)
+
+
+def hash_work(describer: Describer, queue: int, slices: list[tuple[int, int]], output: int) -> None:
+    """Take numbers of slices from the queue until it is empty; write each slice's lines."""
+    while True:
+        taken = os.read(queue, 4)
+        if len(taken) < 4:
+            break
+        number = int.from_bytes(taken, "little")
+        count, lines = describer.lines(*slices[number])
+        data = lines.encode("ascii")
+        write_all(output, encode({"slice": number, "count": count, "length": len(data)}).encode() + b"\n" + data)
+    totals = {"hashed": describer.hashed, "bytes": describer.hashed_bytes, "skipped": describer.skipped[:5]}
+    write_all(output, encode(dict(totals, length=0)).encode() + b"\n")
+
+
+def parts(data: bytes) -> list[tuple[dict[str, Any], bytes]]:
+    """The (header, body) parts that a child wrote."""
+    found = []
+    at = 0
+    while at < len(data):
+        end = data.find(b"\n", at)
+        if end < 0:
+            break
+        header = json.loads(data[at:end])
+        at = end + 1 + header["length"]
+        if at > len(data):
+            break
+        found.append((header, data[end + 1 : at]))
+    return found
+
+
+def drain(pipes: list[int]) -> dict[int, bytes]:
+    """Everything that comes out of the pipes until each has ended."""
+    chunks: dict[int, list[bytes]] = {pipe: [] for pipe in pipes}
+    open_pipes = list(pipes)
+    while open_pipes:
+        for pipe in select.select(open_pipes, [], [])[0]:
+            part = os.read(pipe, 1 << 20)
+            if part:
+                chunks[pipe].append(part)
+            else:
+                open_pipes.remove(pipe)
+                os.close(pipe)
+    return {pipe: b"".join(found) for pipe, found in chunks.items()}
+
+
+class FilesResult:
+    """The finished `files` scope."""
+
+    def __init__(self) -> None:
+        self.header: dict[str, Any] = {"status": "ok", "reason": None}
+        self.bodies: list[bytes] = []
+        self.count = 0
+        self.hashed = {"files": 0, "bytes": 0, "reused": 0}
+        self.seconds = 0.0
+
+
+def start_hashing(machine: Machine) -> tuple[Tree, list[tuple[int, int]], list[tuple[int, int]]]:
+    """Walk the tree and start a hash worker for each core: (tree, slices, [(pid, pipe)])."""
+    tree = Tree(machine)
+    describer = Describer(machine, tree, Origins(machine))
+    slices, order = tree.chunks()
+    reading, writing = os.pipe()
+    feeder = b"".join(number.to_bytes(4, "little") for number in order)
+    if len(feeder) > 32768:
+        # More than a pipe holds: a child feeds the queue.
+        child = os.fork()
+        if not child:
+            os.close(reading)
+            try:
+                write_all(writing, feeder)
+            finally:
+                os._exit(0)
+    else:
+        write_all(writing, feeder)
+    os.close(writing)
+    workers = [
+        in_child(lambda output: hash_work(describer, reading, slices, output))
+        for _ in range(max(1, min(len(slices), os.cpu_count() or 1)))
+    ]
+    os.close(reading)
+    return tree, slices, workers
+
+
+def finish_files(tree: Tree, slices: list[tuple[int, int]], outputs: list[bytes]) -> FilesResult:
+    """Put the workers' lines in order."""
+    result = FilesResult()
+    bodies: dict[int, bytes] = {}
+    reasons = list(tree.errors)
+    for output in outputs:
+        for header, body in parts(output):
+            if "slice" in header:
+                bodies[header["slice"]] = body
+                result.count += header["count"]
+            else:
+                result.hashed["files"] += header["hashed"]
+                result.hashed["bytes"] += header["bytes"]
+                reasons += header["skipped"]
+    lost = [number for number in range(len(slices)) if number not in bodies]
+    if lost:
+        reasons.append("%d of %d parts of the tree were lost" % (len(lost), len(slices)))
+    result.bodies = [bodies[number] for number in sorted(bodies) if bodies[number]]
+    if reasons:
+        result.header = {"status": "partial", "reason": "; ".join(sorted(reasons)[:5])}
+    return result
+
+
+def os_release(machine: Machine) -> dict[str, str]:
+    """The fields of os-release."""
+    text = machine.text("/etc/os-release") or machine.text("/usr/lib/os-release")
+    fields = {}
+    for line in text.split("\n"):
+        name, equals, value = line.partition("=")
+        if equals:
+            fields[name.strip()] = value.strip().strip("\"'")
+    return fields
+
+
+def meta(machine: Machine) -> dict[str, Any]:
+    """What the record says of itself; the caller adds what only it knows."""
+    release = os_release(machine)
+    return {
+        "recorded_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "hostname": os.uname().nodename if machine.live else machine.text("/etc/hostname").strip(),
+        "os": {
+            "id": release.get("ID", ""),
+            "version_id": release.get("VERSION_ID", ""),
+            "codename": release.get("VERSION_CODENAME", ""),
+        },
+        "architecture": machine.architecture,
+        "python": "%d.%d.%d" % sys.version_info[:3],
+        "booted": machine.booted,
+    }
+
+
+def record(settings: Settings, output: IO[bytes]) -> None:
+    """Collect everything and write the canonical record."""
+    began = time.monotonic()
+    machine = Machine(settings)
+    wanted = [name for name in SCOPES if settings.scopes is None or name in settings.scopes]
+    with_files = settings.scopes is None or "files" in settings.scopes
+    small_child, small_pipe = in_child(lambda pipe: collect_small_scopes(machine, pipe, wanted))
+    children = [small_child]
+    pipes = [small_pipe]
+    files_error = ""
+    tree: Tree | None = None
+    slices: list[tuple[int, int]] = []
+    if with_files:
+        try:
+            tree, slices, workers = start_hashing(machine)
+            children += [child for child, _ in workers]
+            pipes += [pipe for _, pipe in workers]
+        except Exception as error:
+            files_error = "%s: %s" % (type(error).__name__, error)
+    results = drain(pipes)
+    files_done = time.monotonic()
+    for child in children:
+        os.waitpid(child, 0)
+    scopes: dict[str, tuple[dict[str, Any], list[bytes], int]] = {}
+    seconds = {}
+    for header, body in parts(results[small_pipe]):
+        scopes[header["scope"]] = (header, [body] if body else [], header["count"])
+        seconds[header["scope"]] = header["seconds"]
+    for name in wanted:
+        if name not in scopes:
+            scopes[name] = ({"status": "unavailable", "reason": "the collector's process ended early"}, [], 0)
+    head = meta(machine)
+    head["hashed"] = {"files": 0, "bytes": 0, "reused": 0}
+    if tree is not None:
+        result = finish_files(tree, slices, [results[pipe] for pipe in pipes[1:]])
+        scopes["files"] = (result.header, result.bodies, result.count)
+        head["hashed"] = result.hashed
+        seconds["files"] = round(files_done - began, 3)
+    elif with_files:
+        scopes["files"] = ({"status": "unavailable", "reason": files_error}, [], 0)
+    seconds["total"] = round(time.monotonic() - began, 3)
+    head["seconds"] = seconds
+    write_record(output, head, scopes)
+
+
+def write_record(
+    output: IO[bytes], head: dict[str, Any], scopes: dict[str, tuple[dict[str, Any], list[bytes], int]]
+) -> None:
+    """Write the canonical layout: one object per line."""
+    write = output.write
+    write(b'{"schema": 1,\n"meta": ' + encode(head).encode("ascii") + b',\n"scopes": {\n')
+    for number, name in enumerate(sorted(scopes)):
+        header, bodies, _ = scopes[name]
+        if number:
+            write(b",\n")
+        write(
+            (
+                '"%s": {"status": "%s", "reason": %s, "objects": {\n'
+                % (name, header["status"], encode(header["reason"]))
+            ).encode("ascii")
+        )
+        for index, body in enumerate(bodies):
+            if index:
+                write(b",\n")
+            write(body)
+        write(b"\n}}" if bodies else b"}}")
+    counts = {name: count for name, (_, _, count) in scopes.items()}
+    write(b'\n},\n"end": {"objects": ' + encode(counts).encode("ascii") + b"}}\n")
+    output.flush()
+
+
+def main() -> None:
+    """Read the settings from the command line and record."""
+    gc.disable()
+    settings = Settings(json.loads(sys.argv[1]) if len(sys.argv) > 1 else {})
+    record(settings, sys.stdout.buffer)
+
+
+if __name__ == "__main__":
+    main()

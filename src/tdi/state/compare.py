@@ -1,0 +1,240 @@
+"""Compares two records: pair, compare, fold and explain, allow, classify.
+
+The objects of a scope are read in the order of their keys and merged, and only lines that are not equal are parsed, so
+that what it costs depends on what differs.
+"""
+
+import datetime as dt
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from tdi.state import explain, fold
+from tdi.state.finding import Difference, Finding, Kind, Names
+from tdi.state.record import RecordFile, ScopeStatus, pairs
+from tdi.state.rules import Allowance, NoiseRule, Rules
+
+SCHEMA = 1
+"""Version of the JSON form of a comparison."""
+
+SMALLEST_SECRET = 32
+"""Bytes: below that a file that should hold a secret is a placeholder, such as the "uninitialized" of a machine id."""
+
+SECRETS_END = "/etc/~"
+"""No rule about a machine's secrets matches behind it: the search for them stops there."""
+
+
+class Result(StrEnum):
+    """What a comparison says."""
+
+    SAME = "same"
+    DIFFERENT = "different"
+    UNKNOWN = "unknown"
+    """Something could not be compared, and no rule says why that is acceptable."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The outcome of comparing two records."""
+
+    names: Names
+    findings: tuple[Finding, ...]
+    """Worst first."""
+    suppressed: Mapping[str, int]
+    """Rule → the number of differences that it took, or took a part of."""
+    compared: Mapping[str, int]
+    """Scope → the number of objects that were compared."""
+    not_compared: Mapping[str, str]
+    """Scope → why."""
+    not_acceptable: tuple[str, ...]
+    """The scopes of `not_compared` for which the rules give no reason."""
+    problems: tuple[str, ...]
+    """Allowances that nothing needed, or that have expired."""
+
+    @property
+    def result(self) -> Result:
+        """The verdict: unknown as soon as something is missing, else different as soon as something stands out."""
+        if self.not_acceptable:
+            return Result.UNKNOWN
+        return Result.DIFFERENT if self.findings or self.problems else Result.SAME
+
+    def as_json(self) -> dict[str, Any]:
+        """The contract of `tdi state diff --format json`; `problems` is there only where there are any."""
+        document: dict[str, Any] = {
+            "schema": SCHEMA,
+            "result": self.result.value,
+            "findings": [finding.as_json() for finding in self.findings],
+            "suppressed": dict(self.suppressed),
+            "compared": dict(self.compared),
+            "not_compared": dict(self.not_compared),
+        }
+        if self.problems:
+            document["problems"] = list(self.problems)
+        return document
+
+
+def compare(
+    a: RecordFile,
+    b: RecordFile,
+    rules: Rules | None = None,
+    *,
+    names: Names | None = None,
+    blame: Callable[[str], str | None] | None = None,
+    today: dt.date | None = None,
+    every_allowance_needed: bool = True,
+) -> Comparison:
+    """Compare two records.
+
+    `blame` gives for a path who made it, as a clause for the finding's explanation. `today` decides which allowances
+    have expired (default: the date in UTC). `every_allowance_needed` is turned off for comparisons that the
+    allowances were not written for. Raises TdiError for a record that turns out to be damaged.
+    """
+    rules = rules or Rules()
+    names = names or Names()
+    not_compared, not_acceptable = _not_compared(a, b, rules, names)
+    compared: dict[str, int] = {}
+    suppressed: Counter[str] = Counter()
+    differences: list[Difference] = []
+    for scope in sorted({*a.scopes, *b.scopes} - {*not_compared}):
+        unequal = pairs(a, b, scope)
+        noise = rules.noise_for(scope)
+        differences += _differences(scope, unequal, noise, suppressed)
+        compared[scope] = unequal.compared
+    if "files" in compared:
+        differences += _shared_secrets(a, b, [rule for rule in rules.noise_for("files") if rule.must_differ])
+    allowances = _Allowances(rules.allow, today or dt.datetime.now(dt.UTC).date())
+    groups = [left for group in fold.fold(differences) if (left := allowances.apply(group, suppressed))]
+    owners = explain.owners_of(groups, (a, b))
+    findings = (explain.describe(group, names, owners, blame) for group in groups)
+    return Comparison(
+        names=names,
+        findings=tuple(sorted(findings, key=lambda found: (found.severity.rank, found.scope, found.key, found.id))),
+        suppressed=dict(sorted(suppressed.items())),
+        compared=compared,
+        not_compared=not_compared,
+        not_acceptable=tuple(not_acceptable),
+        problems=allowances.problems(every_allowance_needed=every_allowance_needed),
+    )
+
+
+def _not_compared(a: RecordFile, b: RecordFile, rules: Rules, names: Names) -> tuple[dict[str, str], list[str]]:
+    """Scope → why it is not compared, and those of them for which the rules give no reason."""
+    reasons: dict[str, str] = {}
+    missing = []
+    for scope in sorted({*a.scopes, *b.scopes}):
+        problems = []
+        for record, name in ((a, names.a), (b, names.b)):
+            header = record.scopes.get(scope)
+            if header is None:
+                problems.append(f"not recorded on the {name} machine")
+            elif header.status is not ScopeStatus.OK:
+                problems.append(f"{header.status} on the {name} machine ({header.reason or 'no reason given'})")
+        if not problems:
+            continue
+        accepted = rules.acceptable_unavailable.get(scope)
+        reasons[scope] = "; ".join(problems) + (f"; acceptable: {accepted}" if accepted else "")
+        if not accepted:
+            missing.append(scope)
+    return reasons, missing
+
+
+def _differences(
+    scope: str,
+    unequal: Iterable[tuple[str, str | None, str | None]],
+    noise: tuple[NoiseRule, ...],
+    suppressed: Counter[str],
+) -> Iterator[Difference]:
+    """What is left of the objects that are not equal once the built-in rules have taken theirs."""
+    for key, left, right in unequal:
+        a: dict[str, Any] | None = None if left is None else json.loads(left)
+        b: dict[str, Any] | None = None if right is None else json.loads(right)
+        if a is None or b is None:
+            attributes: tuple[str, ...] = ()
+            kind = Kind.ONLY_B if a is None else Kind.ONLY_A
+        else:
+            first, second = a, b
+            kind = Kind.CHANGED
+            attributes = tuple(name for name in sorted({*a, *b}) if first.get(name) != second.get(name))
+        for rule in noise:
+            if not rule.matches(key) or (rule.attributes and kind is not Kind.CHANGED):
+                continue
+            rest = tuple(name for name in attributes if rule.attributes and name not in rule.attributes)
+            if not rule.attributes or len(rest) < len(attributes):
+                suppressed[rule.id] += 1
+            attributes = rest
+            if not attributes:
+                break
+        else:
+            yield Difference(scope, key, kind, attributes, a, b)
+
+
+def _shared_secrets(a: RecordFile, b: RecordFile, rules: list[NoiseRule]) -> Iterator[Difference]:
+    """The files that hold the same on both machines although each must have its own."""
+    first, second = _secrets(a, rules), _secrets(b, rules)
+    for key in sorted(first.keys() & second.keys()):
+        if first[key]["hash"] == second[key]["hash"]:
+            yield Difference("files", key, Kind.CHANGED, (explain.MUST_DIFFER,), first[key], second[key])
+
+
+def _secrets(record: RecordFile, rules: list[NoiseRule]) -> dict[str, dict[str, Any]]:
+    found = {}
+    for key, text in record.objects("files"):
+        if key > SECRETS_END:
+            break
+        if any(rule.matches(key) for rule in rules):
+            attributes = json.loads(text)
+            if "hash" in attributes and attributes.get("size", 0) >= SMALLEST_SECRET:
+                found[key] = attributes
+    return found
+
+
+class _Allowances:
+    """Applies the allowances of the rules file, and knows which of them were needed."""
+
+    def __init__(self, entries: tuple[Allowance, ...], today: dt.date) -> None:
+        self._expired = tuple(entry for entry in entries if entry.until is not None and entry.until < today)
+        self._valid = tuple(entry for entry in entries if entry not in self._expired)
+        self._used: set[int] = set()
+
+    def apply(self, group: fold.Group, suppressed: Counter[str]) -> fold.Group | None:
+        """What is left of `group`. With its head goes all that follows from it; None: nothing is left."""
+        if not self._valid:
+            return group
+        left = []
+        for position, difference in enumerate(group):
+            rest = self._rest(difference, suppressed)
+            if rest is None and position == 0:
+                for follower in group[1:]:
+                    self._rest(follower, suppressed)
+                return None
+            if rest is not None:
+                left.append(rest)
+        return tuple(left)
+
+    def _rest(self, difference: Difference, suppressed: Counter[str]) -> Difference | None:
+        for entry in self._valid:
+            taken = entry.covers(difference)
+            if taken is None:
+                continue
+            self._used.add(id(entry))
+            suppressed[entry.id] += 1
+            if difference.kind is not Kind.CHANGED:
+                return None
+            left = tuple(name for name in difference.attributes if name not in taken)
+            if not left:
+                return None
+            difference = replace(difference, attributes=left)
+        return difference
+
+    def problems(self, *, every_allowance_needed: bool) -> tuple[str, ...]:
+        """A sentence for each allowance that has expired or that nothing needed."""
+        expired = [f"The allowance {e.scope} {e.match} expired on {e.until} ({e.reason})." for e in self._expired]
+        unused = [
+            f"Nothing needs the allowance {entry.scope} {entry.match} any more ({entry.reason}): remove it."
+            for entry in self._valid
+            if id(entry) not in self._used
+        ]
+        return (*expired, *(unused if every_allowance_needed else ()))

@@ -1,0 +1,469 @@
+"""Folds differences that have one cause into one group, so that a finding is one thing to understand and to mend.
+
+Each step names a cause among the differences and hangs those that follow from it below it. A modified conffile is
+never hung below anything, a new setuid bit or capability only below the package that brings it: an administrator has to
+see them.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from tdi.state.finding import Difference, Kind
+
+Group = tuple[Difference, ...]
+"""Differences with one cause; the first one is it."""
+
+_PACKAGE_CHANGE = {"version", "status", "architecture"}
+_PACKAGE_INFO = re.compile(r"^/var/lib/dpkg/info/([a-z0-9+.-]+?)(?::[a-z0-9-]+)?\.[a-z0-9]+$")
+_UNIT_FILE = re.compile(
+    r"^/(?:etc|run|usr/lib|lib|usr/local/lib)/systemd/(?:system|user)/(?:[^/]+\.(?:wants|requires|upholds)/)?"
+    r"([^/]+\.[a-z]+)(?:\.d(?:/[^/]+\.conf)?)?$"
+)
+_UNIT_STATE = re.compile(
+    r"^/var/lib/systemd/deb-systemd-(?:user-)?helper-[a-z]+/(?:[^/]+\.[a-z]+/)?([^/]+?)(?:\.dsh-also)?$"
+)
+_RUNLEVEL_LINK = re.compile(r"^/etc/rc[0-6S]\.d/[SK]\d\d(.+)$")
+_ENTRY_KIND = re.compile(r"^[a-z_]+:")
+"""What the keys of the scopes apt and dpkg begin with: "diversion:/usr/bin/x"."""
+
+_SOURCES_OF = (
+    (
+        re.compile(r"^/etc/ld\.so\.cache$"),
+        re.compile(r"^(/usr)?(/local)?/lib.*\.so(\..*)?$|^/etc/ld\.so\.conf(\.d/.+)?$"),
+    ),
+    (
+        re.compile(r"^/etc/ssl/certs/.+$"),
+        re.compile(r"^/usr/(local/)?share/ca-certificates(/.+)?$|^/etc/ca-certificates(\.conf|/.+)$"),
+    ),
+    (re.compile(r"^/var/cache/man/.+$"), re.compile(r"^/usr/(local/)?share/man/.+$")),
+    (re.compile(r"^/var/lib/systemd/catalog/database$"), re.compile(r"^/usr/lib/systemd/catalog/.+$")),
+    (re.compile(r"^/etc/udev/hwdb\.bin$"), re.compile(r"^/(usr/lib|etc)/udev/hwdb\.d/.+$")),
+    (re.compile(r"^/usr/share/info/dir$"), re.compile(r"^/usr/share/info/.+$")),
+    (re.compile(r"^(?P<directory>.+)/__pycache__/[^/]+\.pyc$"), re.compile(r"^.+\.py$")),
+)
+"""Derived file → what it is made of: ldconfig, update-ca-certificates, mandb, systemd-hwdb and others make them."""
+
+_PATH_ATTRIBUTES = ("file", "path", "fragment", "source", "link", "to")
+
+
+def fold(differences: Iterable[Difference]) -> list[Group]:
+    """Group `differences` by what caused them; every difference is in exactly one group."""
+    tree = _Tree(differences)
+    for step in _STEPS:
+        step(tree)
+    return tree.groups()
+
+
+def is_modified_conffile(difference: Difference) -> bool:
+    """Whether it is a package's configuration file that somebody has edited on either machine."""
+    return difference.scope == "files" and any(
+        (side or {}).get("origin", {}).get("kind") == "conffile" and (side or {})["origin"].get("state") == "modified"
+        for side in (difference.a, difference.b)
+    )
+
+
+def package_of(difference: Difference) -> str | None:
+    """The package that accounts for the object on either machine."""
+    for side in (difference.b, difference.a):
+        package = (side or {}).get("origin", {}).get("package")
+        if package:
+            return str(package)
+    return None
+
+
+def has_privilege(difference: Difference) -> bool:
+    """Whether it brings a setuid or setgid file or a capability that the other machine does not have alike."""
+    rights = [_rights(side) for side in (difference.a, difference.b)]
+    return difference.scope == "files" and rights[0] != rights[1] and any(rights)
+
+
+def _rights(side: object) -> tuple[int, str]:
+    if not isinstance(side, dict) or side.get("type") != "file":
+        return 0, ""
+    return int(str(side.get("mode", "0")), 8) & 0o6000, str(side.get("capability", ""))
+
+
+class _Tree:
+    """The differences, and which of them hangs below which."""
+
+    def __init__(self, differences: Iterable[Difference]) -> None:
+        self.all = list(differences)
+        self.by_scope: dict[str, dict[str, Difference]] = defaultdict(dict)
+        for difference in self.all:
+            self.by_scope[difference.scope][difference.key] = difference
+        self._parent: dict[Difference, Difference] = {}
+
+    @property
+    def files(self) -> dict[str, Difference]:
+        return self.by_scope["files"]
+
+    def free(self, scope: str) -> list[Difference]:
+        """The differences of a scope that hang below nothing so far."""
+        return [difference for difference in self.by_scope[scope].values() if difference not in self._parent]
+
+    def root(self, difference: Difference) -> Difference:
+        while (above := self._parent.get(difference)) is not None:
+            difference = above
+        return difference
+
+    def hang(self, difference: Difference, below: Difference) -> None:
+        """Hang `difference` below `below`, unless it has a place, must stand alone, or would hang below itself."""
+        if difference in self._parent or self.root(below) is difference:
+            return
+        packaged = below.scope == "packages" and not _is_modified(difference)
+        if is_modified_conffile(difference) or (has_privilege(difference) and not packaged):
+            return
+        self._parent[difference] = below
+
+    def split(self, difference: Difference, attribute: str) -> Difference:
+        """Make a difference of its own of one attribute, and return it."""
+        if difference.attributes == (attribute,):
+            return difference
+        rest = replace(difference, attributes=tuple(name for name in difference.attributes if name != attribute))
+        own = replace(difference, attributes=(attribute,))
+        self.all[self.all.index(difference)] = rest
+        self.all.append(own)
+        self.by_scope[difference.scope][difference.key] = rest
+        self._parent = {child: rest if above is difference else above for child, above in self._parent.items()}
+        return own
+
+    def groups(self) -> list[Group]:
+        grouped: dict[Difference, list[Difference]] = {}
+        for difference in self.all:
+            root = self.root(difference)
+            members = grouped.setdefault(root, [root])
+            if difference is not root:
+                members.append(difference)
+        return [tuple(members) for members in grouped.values()]
+
+
+def _packages(tree: _Tree) -> None:
+    """Everything that a package brings hangs below the package, where that is on one side or of another version."""
+    moved: dict[str, Difference] = {}
+    for key, difference in tree.by_scope["packages"].items():
+        if difference.kind is not Kind.CHANGED or _PACKAGE_CHANGE & {*difference.attributes}:
+            moved[key] = difference
+            moved.setdefault(key.partition(":")[0], difference)
+    for difference in tree.files.values():
+        info = _PACKAGE_INFO.match(difference.key)
+        cause = moved.get((info.group(1) if info else package_of(difference)) or "")
+        if cause is not None and (info or not _is_modified(difference)):
+            tree.hang(difference, cause)
+
+
+def _packaged_entries(tree: _Tree) -> None:
+    """Units and alternatives go with the package whose file they are."""
+    for scope in ("systemd", "alternatives"):
+        for difference in tree.by_scope[scope].values():
+            roots = (tree.root(tree.files[path]) for path in _paths(difference) if path in tree.files)
+            package = next((root for root in roots if root.scope == "packages"), None)
+            if package is not None:
+                tree.hang(difference, package)
+
+
+def _dependencies(tree: _Tree) -> None:
+    """What was installed automatically hangs below the one package that was asked for, where there is only one."""
+    packages = tree.by_scope["packages"].values()
+    for kind in (Kind.ONLY_A, Kind.ONLY_B):
+        here = [difference for difference in packages if difference.kind is kind]
+        asked = [difference for difference in here if not difference.present.get("auto")]
+        if len(asked) == 1:
+            for difference in here:
+                if difference.present.get("auto"):
+                    tree.hang(difference, asked[0])
+
+
+def _package_state(tree: _Tree) -> None:
+    """What the package tools keep of a package hangs below it, and so do its own empty directories."""
+    moved = {key: d for key, d in tree.by_scope["packages"].items() if d.kind is not Kind.CHANGED}
+    for key, difference in tree.by_scope["dpkg"].items():
+        source = key.removeprefix("debconf:").partition("/")[0]
+        package = next((name for name in moved if name == source or name.startswith(f"{source}-")), None)
+        if key.startswith("debconf:") and package:
+            tree.hang(difference, moved[package])
+    roots = {kind: {tree.root(d) for d in moved.values() if d.kind is kind} for kind in (Kind.ONLY_A, Kind.ONLY_B)}
+    for difference in tree.free("files"):
+        unit = unit_of(difference.key)
+        stem = (unit or "").rpartition(".")[0]
+        if stem in moved and unit not in tree.by_scope["systemd"]:
+            tree.hang(difference, moved[stem])
+        own = difference.present.get("origin", {}).get("kind") == "package" and _is_directory(difference)
+        causes = roots.get(difference.kind, set())
+        if own and len(causes) == 1:
+            tree.hang(difference, *causes)
+
+
+def _conffile_states(tree: _Tree) -> None:
+    """That a package's conffile is modified or missing goes with the file itself."""
+    for difference in list(tree.by_scope["packages"].values()):
+        if "conffiles" in difference.attributes:
+            a, b = ({**((side or {}).get("conffiles") or {})} for side in (difference.a, difference.b))
+            paths = sorted(path for path in {*a, *b} if a.get(path) != b.get(path))
+            if paths and all(path in tree.files for path in paths):
+                tree.hang(tree.split(difference, "conffiles"), tree.files[paths[0]])
+
+
+def _is_modified(difference: Difference) -> bool:
+    """Whether somebody has edited a packaged file on either machine."""
+    return any((side or {}).get("origin", {}).get("state") == "modified" for side in (difference.a, difference.b))
+
+
+def _accounts(tree: _Tree) -> None:
+    """A user's group, memberships and subordinate ids hang below the user."""
+    users = tree.by_scope["users"]
+    for name, difference in tree.by_scope["groups"].items():
+        user = users.get(name)
+        alike = difference.kind is not Kind.CHANGED or difference.attributes == ("gid",)
+        if user is not None and user.kind is difference.kind and alike:
+            tree.hang(difference, user)
+        elif difference.attributes == ("members",):
+            a, b = ({*(side or {}).get("members", ())} for side in (difference.a, difference.b))
+            causes = [users[member] for member in sorted(a ^ b) if member in users]
+            if causes and len(causes) == len(a ^ b):
+                tree.hang(difference, causes[0])
+    for difference in tree.by_scope["subids"].values():
+        if difference.key.partition(":")[2] in users:
+            tree.hang(difference, users[difference.key.partition(":")[2]])
+
+
+def _belongings(tree: _Tree) -> None:
+    """The home, the keys, the mail and the crontab of a user that only one machine has hang below the user."""
+    for name, user in tree.by_scope["users"].items():
+        if user.kind is Kind.CHANGED:
+            continue
+        home = str(user.present.get("home", ""))
+        spool = {f"/var/mail/{name}", f"/var/spool/mail/{name}", f"/var/spool/cron/crontabs/{name}"}
+        for difference in tree.files.values():
+            # A home such as /var or / belongs to more than the user.
+            at_home = home.count("/") > 1 and (difference.key == home or difference.key.startswith(home + "/"))
+            own = at_home and difference.present.get("owner") == name
+            if difference.kind is user.kind and (own or difference.key in spool):
+                tree.hang(difference, user)
+        for difference in tree.by_scope["authorized_keys"].values():
+            if difference.key.partition(":")[0] == name:
+                tree.hang(difference, user)
+
+
+def _units(tree: _Tree) -> None:
+    """The files and links that make up a unit, and what runs or listens because of it, hang below the unit."""
+    units = tree.by_scope["systemd"]
+    for difference in tree.files.values():
+        if (name := unit_of(difference.key)) and name in units:
+            tree.hang(difference, units[name])
+    for unit in units.values():
+        for path in _paths(unit):
+            if path in tree.files:
+                tree.hang(tree.files[path], unit)
+
+
+def _unit_effects(tree: _Tree) -> None:
+    """What runs or listens, or no longer does, because a unit was started, stopped or removed hangs below the unit."""
+    for scope in ("listeners", "processes"):
+        for difference in tree.by_scope[scope].values():
+            name = str(difference.either("unit") or difference.key.partition("|")[0])
+            unit = tree.by_scope["systemd"].get(name)
+            if unit is None:
+                continue
+            comes_or_goes = difference.kind is not Kind.CHANGED
+            started = unit.kind is not Kind.CHANGED or "active" in unit.attributes
+            stale = difference.attributes == ("restart_debt",) and unit.attributes == ("need_reload",)
+            if (comes_or_goes and started) or stale:
+                tree.hang(difference, unit)
+
+
+def unit_of(path: str) -> str | None:
+    """The systemd unit that a path belongs to: unit file, drop-in, enablement link, or Debian's record of these."""
+    if runlevel := _RUNLEVEL_LINK.match(path):
+        return f"{runlevel.group(1)}.service"
+    for pattern in (_UNIT_STATE, _UNIT_FILE):
+        if found := pattern.match(path):
+            return found.group(1).removesuffix(".d")
+    return None
+
+
+_DECLARED = (
+    "apt", "dpkg", "sudoers", "authorized_keys", "cron", "sysctl", "modules", "limits",
+    "alternatives", "mounts", "system", "certificates", "packet_filter",
+)  # fmt: skip
+"""Scopes whose objects are read out of files."""
+
+
+def _declared_in_files(tree: _Tree) -> None:
+    """A file hangs below the entries that were read out of it, and these below the first of them."""
+    for scope in _DECLARED:
+        for difference in tree.by_scope[scope].values():
+            for path in _paths(difference):
+                file = tree.files.get(path)
+                if file is None:
+                    continue
+                cause = tree.root(file)
+                if cause is file:
+                    tree.hang(file, difference)
+                elif cause.scope in {scope, "packages", "users"}:
+                    tree.hang(difference, cause)
+
+
+def _alternatives(tree: _Tree) -> None:
+    """The links of an alternative, those of its manual pages too, hang below the alternative."""
+    entries = tree.by_scope["alternatives"]
+    for path, difference in tree.files.items():
+        directory, _, name = path.rpartition("/")
+        if directory in {"/etc/alternatives", "/var/lib/dpkg/alternatives"}:
+            cause = entries.get(name) or next((e for e in entries.values() if _points_alike(difference, e)), None)
+            if cause is not None:
+                tree.hang(difference, cause)
+    for difference in tree.files.values():
+        link = tree.files.get(str(difference.present.get("target", "")))
+        if link is not None and link.key.startswith("/etc/alternatives/"):
+            tree.hang(difference, link)
+
+
+def _points_alike(link: Difference, entry: Difference) -> bool:
+    """Whether a link follows the choice of an alternative: vim.1.gz goes with vim.basic."""
+    chosen, target = (entry.present.get("current"), link.present.get("target"))
+    stems = [str(path).rpartition("/")[2].partition(".")[0] for path in (chosen, target)]
+    return bool(chosen and target) and stems[0] == stems[1] and link.kind is entry.kind
+
+
+def _effects(tree: _Tree) -> None:
+    """A live kernel setting hangs below the configured one; a probe, or a process older than a file, below the file."""
+    sysctl = tree.by_scope["sysctl"]
+    for key, difference in sysctl.items():
+        configured = sysctl.get("configured:" + key.removeprefix("live:"))
+        if configured is not None and configured is not difference:
+            tree.hang(difference, configured)
+    for key, difference in tree.by_scope["processes"].items():
+        if difference.attributes == ("restart_debt",):
+            a, b = ({*((side or {}).get("restart_debt") or ())} for side in (difference.a, difference.b))
+            causes = [_cause_of_debt(tree, str(reason), key.partition("|")[0]) for reason in sorted(a ^ b)]
+            explained = [cause for cause in causes if cause is not None]
+            if len(explained) == len(causes):
+                tree.hang(difference, explained[0])
+    for difference in tree.by_scope["probes"].values():
+        for path in _paths(difference):
+            if path in tree.files:
+                tree.hang(difference, tree.files[path])
+
+
+def _cause_of_debt(tree: _Tree, reason: str, unit: str) -> Difference | None:
+    """The difference that made a process stale: in its configuration, or in its unit."""
+    if reason == "unit-changed":
+        return tree.by_scope["systemd"].get(unit)
+    path = reason.removeprefix("configuration-newer:")
+    if path in tree.files:
+        return tree.files[path]
+    # A directory is newer when something in it came or went.
+    inside = (other for other, d in tree.files.items() if d.kind is not Kind.CHANGED and other.startswith(f"{path}/"))
+    found = min(inside, default=None)
+    return tree.files[found] if found and path != reason else None
+
+
+def _paths(difference: Difference) -> Iterator[str]:
+    """The paths that an object says it comes from or is about."""
+    for side in (difference.b, difference.a):
+        for name in _PATH_ATTRIBUTES:
+            value = (side or {}).get(name)
+            if isinstance(value, str) and value.startswith("/"):
+                yield value.partition(":")[0] if name != "path" else value
+        for name in ("dropins", "files", "links", "choices"):
+            for value in (side or {}).get(name) or ():
+                if isinstance(value, str):
+                    yield value
+    rest = _ENTRY_KIND.sub("", difference.key, count=1)
+    if rest.startswith("/"):
+        yield rest
+        yield rest.partition(":")[0]
+
+
+def _derived(tree: _Tree) -> None:
+    """A cache or bundle hangs below what it is made of, where that differs."""
+    for difference in tree.free("files"):
+        for derived, source in _SOURCES_OF:
+            match = derived.match(difference.key)
+            if match is None:
+                continue
+            inside = match.groupdict().get("directory", "")
+            cause = next(
+                (other for path, other in tree.files.items() if path.startswith(inside) and source.match(path)), None
+            )
+            if cause is not None:
+                tree.hang(difference, cause)
+            break
+
+
+def _directories(tree: _Tree) -> None:
+    """What is in a directory that only one machine has hangs below that directory."""
+    tops: list[Difference] = []
+    for path in sorted(tree.files, key=_as_parts):
+        difference = tree.files[path]
+        if difference.kind is Kind.CHANGED:
+            continue
+        while tops and not path.startswith(tops[-1].key + "/"):
+            tops.pop()
+        if tops and tops[-1].kind is difference.kind:
+            tree.hang(difference, tops[-1])
+        if difference.present.get("type") == "dir":
+            tops.append(difference)
+
+
+def _as_parts(path: str) -> list[str]:
+    return path.split("/")
+
+
+def _wrappers(tree: _Tree) -> None:
+    """A directory that only one machine has goes with what is in it, where all of that is explained otherwise.
+
+    A directory out of a package goes with the package even if other things have been put into it.
+    """
+    tops = {top.key: top for top in tree.free("files") if top.kind is not Kind.CHANGED and _is_directory(top)}
+    if not tops:
+        return
+    causes: dict[str, Difference] = {}
+    own: set[str] = set()
+    for path in sorted(tree.files):
+        difference = tree.files[path]
+        if _is_directory(difference):
+            continue
+        root = tree.root(difference)
+        for top in _ancestors(path):
+            if top not in tops:
+                continue
+            if root is tops[top]:
+                own.add(top)
+            elif root.scope == "packages" or top not in causes:
+                causes[top] = root
+    for path, cause in causes.items():
+        packaged = tops[path].present.get("origin", {}).get("kind") == "package" and cause.scope == "packages"
+        if packaged or path not in own:
+            tree.hang(tops[path], cause)
+
+
+def _is_directory(difference: Difference) -> bool:
+    return difference.present.get("type") == "dir"
+
+
+def _ancestors(path: str) -> Iterator[str]:
+    while path := path.rpartition("/")[0]:
+        yield path
+
+
+_STEPS = (
+    _packages,
+    _packaged_entries,
+    _dependencies,
+    _accounts,
+    _belongings,
+    _units,
+    _unit_effects,
+    _declared_in_files,
+    _alternatives,
+    _effects,
+    _conffile_states,
+    _package_state,
+    _derived,
+    _directories,
+    _wrappers,
+)
+"""In this order: what hangs below something stays there."""

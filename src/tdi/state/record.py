@@ -1,0 +1,427 @@
+"""Records on disk: read and write them as a stream, and pair two of them without parsing what is equal.
+
+The canonical layout has one object per line (see `record.schema.json` for the content). A file in another layout is
+brought into that layout first, so that everything behind this module sees one kind of record.
+"""
+
+import contextlib
+import gzip
+import json
+import os
+import tempfile
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import IO, Any, Self
+
+from jsonschema import Draft202012Validator
+
+from tdi.errors import TdiError
+
+SCHEMA = 1
+AGAIN = "Record the machine again."
+GZIP_MAGIC = b"\x1f\x8b"
+# Decompressed and re-written records up to this size stay in memory; most records are a few MB.
+IN_MEMORY = 64 * 1024 * 1024
+_decoder = json.JSONDecoder()
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
+
+class ScopeStatus(StrEnum):
+    """Whether a scope was collected."""
+
+    OK = "ok"
+    PARTIAL = "partial"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True)
+class ScopeHeader:
+    """What a record says of a scope besides its objects."""
+
+    status: ScopeStatus = ScopeStatus.OK
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the objects of a scope are in the file."""
+
+    begin: int
+    count: int
+
+
+class RecordFile:
+    """An opened record: its head, and its objects as a stream. Use it in a `with` block, or call `close`."""
+
+    def __init__(self, path: Path) -> None:
+        """Open `path` and check that it is a whole record; raises TdiError if it is not."""
+        self.path = path
+        self._file = _open_canonical(path)
+        try:
+            self.schema: int = SCHEMA
+            self.meta: dict[str, Any] = {}
+            self.scopes: dict[str, ScopeHeader] = {}
+            self.counts: dict[str, int] = {}
+            self._places: dict[str, _Place] = {}
+            self._reader: object = None
+            self._scan()
+        except BaseException:
+            self.close()
+            raise
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open a record; the same as calling the class."""
+        return cls(path)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        """Return the record itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file."""
+        self.close()
+
+    def objects(self, scope: str) -> Iterator[tuple[str, str]]:
+        """Yield (key, attributes as JSON text) of a scope in the order of the keys; nothing for a scope not there.
+
+        Each iteration has its own position: several may run on one opened record.
+        """
+        for line in self.lines(scope):
+            key, end = _key(line)
+            yield key, line[end:].decode("ascii")
+
+    def lines(self, scope: str) -> Iterator[bytes]:
+        """Yield the raw lines of a scope's objects, without the comma and the end of the line."""
+        place = self._places.get(scope)
+        if place is None:
+            return
+        at = place.begin
+        token = object()
+        for _ in range(place.count):
+            if self._reader is not token:
+                # Another iteration has moved the position of the file meanwhile.
+                self._file.seek(at)
+                self._reader = token
+            line = self._file.readline()
+            at += len(line)
+            yield line.rstrip(b",\n")
+
+    def _scan(self) -> None:
+        """Read the head, find the scopes, and hold the number of objects against what the end says."""
+        file = self._file
+        file.seek(0)
+        try:
+            head = file.readline()
+            meta = file.readline()
+            begin = file.readline()
+            self.meta = _member(meta, b'"meta": ')
+            if begin != b'"scopes": {\n':
+                raise ValueError  # noqa: TRY301 - one message for everything that is not laid out as it should be
+            at = len(head) + len(meta) + len(begin)
+            line = file.readline()
+            at += len(line)
+            while line != b"},\n":
+                name, header = _scope_header(line)
+                begin_of_objects = at
+                count = 0
+                for line in file:
+                    at += len(line)
+                    # An object line begins with the quote of its key.
+                    if line[0] != ord('"'):
+                        break
+                    count += 1
+                if line not in (b"}},\n", b"}}\n"):
+                    raise ValueError  # noqa: TRY301
+                self.scopes[name] = header
+                self._places[name] = _Place(begin_of_objects, count)
+                self.counts[name] = count
+                line = file.readline()
+                at += len(line)
+            end = _member(file.readline().removesuffix(b"}\n") + b"\n", b'"end": ')
+            if end != {"objects": self.counts}:
+                raise ValueError  # noqa: TRY301
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+            raise TdiError(f"The record {self.path} is truncated or damaged.", AGAIN) from None
+
+
+def _member(line: bytes, prefix: bytes) -> dict[str, Any]:
+    """The JSON object on a line that begins with `prefix`; ValueError for another line."""
+    if not line.startswith(prefix) or not line.endswith(b"\n"):
+        raise ValueError
+    value = json.loads(line[len(prefix) :].rstrip(b",\n"))
+    if not isinstance(value, dict):
+        raise ValueError  # noqa: TRY004 - the caller makes one message of it
+    return value
+
+
+def _scope_header(line: bytes) -> tuple[str, ScopeHeader]:
+    """Name and header of a scope from the line on which it begins; ValueError for another line."""
+    if not line.endswith(b'"objects": {\n'):
+        raise ValueError
+    value = json.loads(b"{" + line.rstrip(b"\n") + b"}}}")
+    [(name, fields)] = value.items()
+    return name, ScopeHeader(ScopeStatus(fields["status"]), fields["reason"])
+
+
+def _key(line: bytes) -> tuple[str, int]:
+    """The key of an object line, and where its attributes begin."""
+    text = line.decode("ascii")
+    key, end = _decoder.raw_decode(text)
+    return key, end + 2
+
+
+def _open_canonical(path: Path) -> IO[bytes]:
+    """Open a record for reading, decompressed and in the canonical layout."""
+    file = _open_plain(path)
+    try:
+        head = file.readline(1 << 16)
+        if head == b'{"schema": %d,\n' % SCHEMA and file.read(8) == b'"meta": ':
+            return file
+        file.seek(0)
+        data = _load(path, file)
+    except BaseException:
+        file.close()
+        raise
+    file.close()
+    rewritten: IO[bytes] = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - the caller closes it
+    _rewrite(path, data, rewritten)
+    return rewritten
+
+
+def _open_plain(path: Path) -> IO[bytes]:
+    """Open a record file, decompressed if it is compressed."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        raise TdiError(f"There is no record {path}.", "Make one with `tdi state record TARGET -o FILE`.") from None
+    except OSError as error:
+        raise TdiError(f"The record {path} cannot be read: {error.strerror}.") from error
+    try:
+        magic = file.read(2)
+    except OSError as error:  # a directory, for one
+        file.close()
+        raise TdiError(f"The record {path} cannot be read: {error.strerror}.") from error
+    file.seek(0)
+    if magic != GZIP_MAGIC:
+        return file
+    plain: IO[bytes] = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - the caller closes it
+    try:
+        with file, gzip.GzipFile(fileobj=file) as compressed:
+            while block := compressed.read(1 << 20):
+                plain.write(block)
+    except (EOFError, OSError, zlib.error):
+        plain.close()
+        raise TdiError(f"The record {path} is truncated or damaged.", AGAIN) from None
+    plain.seek(0)
+    return plain
+
+
+def _load(path: Path, file: IO[bytes]) -> dict[str, Any]:
+    """Read a record that is not in the canonical layout as a whole, and check that it is one."""
+    content = file.read()
+    try:
+        data = json.loads(content)
+    except (ValueError, RecursionError):
+        if content.lstrip().startswith(b'{"schema"'):
+            raise TdiError(f"The record {path} is truncated or damaged.", AGAIN) from None
+        raise TdiError(f"{path} is not a record: it is not JSON.") from None
+    if not isinstance(data, dict) or not isinstance(data.get("schema"), int):
+        raise TdiError(f"{path} is JSON, but not a record.")
+    if data["schema"] > SCHEMA:
+        raise TdiError(
+            f"The record {path} has schema {data['schema']}; this tdi reads schema {SCHEMA}.", "Use a newer tdi."
+        )
+    if data["schema"] != SCHEMA or not isinstance(data.get("scopes"), dict) or not isinstance(data.get("meta"), dict):
+        raise TdiError(f"{path} is JSON, but not a record.")
+    if "end" not in data:
+        raise TdiError(f"The record {path} is truncated or damaged.", AGAIN)
+    return data
+
+
+def _rewrite(path: Path, data: dict[str, Any], output: IO[bytes]) -> None:
+    """Write a record that was read as a whole in the canonical layout."""
+    try:
+        scopes = {
+            name: (ScopeHeader(ScopeStatus(scope["status"]), scope.get("reason")), sorted(scope["objects"].items()))
+            for name, scope in data["scopes"].items()
+        }
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise TdiError(f"{path} is JSON, but not a record.") from None
+    if data["end"] != {"objects": {name: len(objects) for name, (_, objects) in scopes.items()}}:
+        raise TdiError(f"The record {path} is truncated or damaged.", AGAIN)
+    _write(output, data["meta"], scopes)
+
+
+def read_meta(path: Path) -> dict[str, Any]:
+    """Return the `meta` part of a record without reading the rest of a plain one; raises TdiError."""
+    with _open_canonical(path) as file:
+        file.seek(0)
+        file.readline()
+        try:
+            return _member(file.readline(), b'"meta": ')
+        except ValueError:
+            raise TdiError(f"The record {path} is truncated or damaged.", AGAIN) from None
+
+
+Scopes = Mapping[str, tuple[ScopeHeader, Iterable[tuple[str, Mapping[str, Any]]]]]
+
+
+def write_record(path: Path, meta: Mapping[str, Any], scopes: Scopes) -> None:
+    """Write a record in the canonical layout; objects come as (key, attributes) sorted by key.
+
+    A name that ends in `.gz` is compressed. The file appears only when it is complete. Raises TdiError if it cannot
+    be written, ValueError for objects that are not sorted.
+    """
+    with atomic_output(path) as output:
+        _write(output, meta, scopes)
+
+
+def _write(output: IO[bytes], meta: Mapping[str, Any], scopes: Scopes) -> None:
+    output.write(b'{"schema": %d,\n"meta": %s,\n"scopes": {\n' % (SCHEMA, _encode(dict(meta)).encode()))
+    counts = {}
+    for number, name in enumerate(sorted(scopes)):
+        header, objects = scopes[name]
+        output.write(b",\n" if number else b"")
+        output.write(
+            f'{json.dumps(name)}: {{"status": "{header.status}", "reason": {json.dumps(header.reason)}, '
+            '"objects": {\n'.encode()
+        )
+        last = None
+        count = 0
+        for key, attributes in objects:
+            if last is not None and key <= last:
+                raise ValueError(f"{name}: {key!r} is not in order")
+            output.write(b",\n" if count else b"")
+            output.write(f"{json.dumps(key)}: {_encode(attributes)}".encode())
+            last = key
+            count += 1
+        output.write(b"\n}}" if count else b"}}")
+        counts[name] = count
+    output.write(b'\n},\n"end": {"objects": %s}}\n' % _encode(counts).encode())
+
+
+@contextlib.contextmanager
+def atomic_output(path: Path) -> Iterator[IO[bytes]]:
+    """Give a file to write to that becomes `path` when the block ends well, and is removed when it does not.
+
+    A name that ends in `.gz` is compressed. Raises TdiError if the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise TdiError(f"The record {path} cannot be written: {error.strerror}.") from error
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as plain:
+            if path.suffix == ".gz":
+                # No name and no time in the header: equal records are equal files.
+                with gzip.GzipFile("", "wb", 6, plain, mtime=0) as compressed:
+                    yield compressed  # type: ignore[misc]  # GzipFile is a binary file in all but its type
+            else:
+                yield plain
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+    except OSError as error:
+        raise TdiError(f"The record {path} cannot be written: {error.strerror or error}.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class Pairs:
+    """The objects of one scope in two records that are not equal, in the order of their keys.
+
+    Iterating yields (key, attributes in a, attributes in b) as JSON text, None where a side lacks the object.
+    `compared` is the number of keys seen so far, equal ones included: complete when the iteration is.
+    """
+
+    def __init__(self, a: RecordFile, b: RecordFile, scope: str) -> None:
+        """Pair `scope` of two different opened records."""
+        self.a = a
+        self.b = b
+        self.scope = scope
+        self.compared = 0
+
+    def __iter__(self) -> Iterator[tuple[str, str | None, str | None]]:
+        """Walk both records side by side; equal lines are never parsed."""
+        lines_a, lines_b = self.a.lines(self.scope), self.b.lines(self.scope)
+        a, b = next(lines_a, None), next(lines_b, None)
+        while a is not None or b is not None:
+            self.compared += 1
+            if a == b:
+                a, b = next(lines_a, None), next(lines_b, None)
+                continue
+            key_a, raw_a = _split(a)
+            key_b, raw_b = _split(b)
+            if key_b is None or (key_a is not None and key_a < key_b):
+                yield key_a or "", raw_a, None
+                a = next(lines_a, None)
+            elif key_a is None or key_b < key_a:
+                yield key_b, None, raw_b
+                b = next(lines_b, None)
+            else:
+                # A file that was edited by hand may write an equal value in another way.
+                if raw_a is None or raw_b is None or json.loads(raw_a) != json.loads(raw_b):
+                    yield key_a, raw_a, raw_b
+                a, b = next(lines_a, None), next(lines_b, None)
+
+
+def _split(line: bytes | None) -> tuple[str | None, str | None]:
+    """Key and attributes of an object line, None for both at the end of a scope."""
+    if line is None:
+        return None, None
+    key, end = _key(line)
+    return key, line[end:].decode("ascii")
+
+
+def pairs(a: RecordFile, b: RecordFile, scope: str) -> Pairs:
+    """Return the unequal objects of `scope` in two records, as an iterable that also counts what it compared."""
+    return Pairs(a, b, scope)
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of a record."""
+    text = resources.files("tdi.state").joinpath("record.schema.json").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def validate(path: Path) -> list[str]:
+    """Hold a record against the JSON Schema object by object; return what does not fit, nothing if all does.
+
+    Raises TdiError for a file that is no whole record.
+    """
+    whole = schema()
+    definitions = whole["$defs"]
+    problems: list[str] = []
+
+    def check(part: Mapping[str, Any], value: Any, where: str) -> None:
+        validator = Draft202012Validator({**part, "$defs": definitions})
+        problems.extend(f"{where}: {error.message[:300]}" for error in validator.iter_errors(value))
+
+    with RecordFile(path) as record:
+        check(whole["properties"]["meta"], record.meta, "meta")
+        scopes = whole["properties"]["scopes"]["properties"]
+        for name in record.scopes:
+            if name not in scopes:
+                problems.append(f"{name}: the schema knows no such scope")
+                continue
+            objects = Draft202012Validator({**scopes[name]["properties"]["objects"], "$defs": definitions})
+            for key, raw in record.objects(name):
+                problems.extend(
+                    f"{name} {key!r}: {error.message[:300]}" for error in objects.iter_errors({key: json.loads(raw)})
+                )
+    return problems

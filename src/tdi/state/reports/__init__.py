@@ -1,0 +1,55 @@
+"""Reports of a comparison: for a terminal, for programs, for a pull request, for a browser.
+
+What comes from a machine is never trusted: `printable` takes away everything that is not a visible character, and each
+report escapes what means something in its own format.
+"""
+
+from collections import Counter
+
+from tdi.state.compare import Comparison, Result
+from tdi.state.finding import Severity
+
+_SURROGATES = range(0xDC80, 0xDD00)
+"""How Python stands for single bytes of a name that is not UTF-8."""
+
+
+def printable(text: str) -> str:
+    r"""Return `text` with a visible escape for each character that is not visible: \n, \x1b, \xff, \u202e."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else _escape(letter) for letter in text)
+
+
+def _escape(letter: str) -> str:
+    code = ord(letter)
+    if code in _SURROGATES:
+        return f"\\x{code - 0xDC00:02x}"
+    return letter.encode("unicode_escape").decode("ascii")
+
+
+def verdict(comparison: Comparison) -> tuple[str, str, str]:
+    """Three lines: what the comparison says, what it rests on, and what it leaves out."""
+    counts = Counter(finding.severity for finding in comparison.findings)
+    by_severity = ", ".join(f"{counts[severity]:,} {severity}" for severity in Severity if counts[severity])
+    found = amount(len(comparison.findings), "finding")
+    if by_severity:
+        found += f" ({by_severity})"
+    names = f"The {comparison.names.a} and the {comparison.names.b} machine"
+    first = {
+        Result.SAME: f"{names} are in the same state.",
+        Result.DIFFERENT: f"{names} are not in the same state: {found}.",
+        Result.UNKNOWN: f"{names} could not be compared completely; what could be: {found}.",
+    }[comparison.result]
+    if comparison.problems:
+        first += f" {amount(len(comparison.problems), 'problem')} with the rules."
+    objects = amount(sum(comparison.compared.values()), "object")
+    suppressed = amount(sum(comparison.suppressed.values()), "difference")
+    rules = amount(len(comparison.suppressed), "rule")
+    second = f"Compared {objects} in {amount(len(comparison.compared), 'scope')}; {suppressed} suppressed by {rules}."
+    missing = "; ".join(f"{scope}: {reason}" for scope, reason in sorted(comparison.not_compared.items()))
+    return first, second, f"Not compared: {missing or 'nothing'}."
+
+
+def amount(count: int, noun: str) -> str:
+    """Return a count with its noun: "1 finding", "5,000 findings"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

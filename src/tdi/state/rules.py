@@ -1,0 +1,368 @@
+"""What may differ between two machines: the built-in rules, and the rules file beside the verifier.
+
+Grading comes before ignoring: a rule takes as few attributes as will do, so that owner and mode of a log count while
+its content does not. Every rule is anchored at both ends. A built-in rule is admitted only when two unmutated machines
+showed the need for it, and has examples of what it must and must not match, which are tested.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tdi.errors import TdiError
+from tdi.state.finding import Difference, Kind
+
+CONTENT = ("hash", "size", "text", "unstable")
+"""The attributes of a file that follow from its content; "unstable": it changed while it was recorded."""
+
+
+@dataclass(frozen=True)
+class NoiseRule:
+    """Something that legitimately differs. No attributes: the object is left out, and may be on one side only."""
+
+    id: str
+    scope: str
+    match: str
+    reason: str
+    must_match: tuple[str, ...]
+    must_not_match: tuple[str, ...]
+    attributes: tuple[str, ...] = ()
+    must_differ: bool = False
+    """A secret of one machine: it is a finding when both machines have the same."""
+
+    def matches(self, key: str) -> bool:
+        """Whether the rule is about the object `key`; `$` alone would let a newline at the end pass."""
+        return re.fullmatch(self.match, key) is not None
+
+
+BUILT_IN = (
+    NoiseRule(
+        "package-downloads",
+        "files",
+        r"^/var/cache/apt/(pkgcache\.bin|srcpkgcache\.bin|archives/(lock|partial|(partial/)?[^/]+\.deb))$",
+        "apt's caches depend on what was installed when, not on what is installed",
+        ("/var/cache/apt/pkgcache.bin", "/var/cache/apt/archives/nginx_1.26.3-3_amd64.deb"),
+        (
+            "/var/cache/apt",
+            "/var/cache/apt/archives",
+            "/var/cache/apt/archives/run.sh",
+            "/srv/var/cache/apt/pkgcache.bin",
+        ),
+    ),
+    NoiseRule(
+        "package-lists",
+        "files",
+        r"^/var/lib/apt/(lists/.+|periodic/[a-z-]+-stamp)$",
+        "apt's lists are as old as the last apt-get update; the sources are compared in the scope apt",
+        ("/var/lib/apt/lists/lock", "/var/lib/apt/lists/mirror_dists_trixie_InRelease"),
+        ("/var/lib/apt/lists", "/etc/apt/sources.list", "/var/lib/apt/extended_states"),
+    ),
+    NoiseRule(
+        "automatic-packages",
+        "files",
+        r"^/var/lib/apt/extended_states$",
+        "there once a package was installed automatically; compared as the attribute `auto` of each package",
+        ("/var/lib/apt/extended_states",),
+        ("/var/lib/apt/extended_states.d", "/var/lib/dpkg/status"),
+    ),
+    NoiseRule(
+        "database-backups",
+        "files",
+        r"^(/var/lib/dpkg/(status|diversions|statoverride)-old"
+        r"|/var/cache/debconf/(config|templates)\.dat-old"
+        r"|/etc/(passwd|group|shadow|gshadow|subuid|subgid)-)$",
+        "there once the database was written to; they hold what it was before",
+        ("/etc/passwd-", "/var/lib/dpkg/status-old", "/var/cache/debconf/config.dat-old"),
+        ("/etc/passwd", "/etc/hosts-", "/var/lib/dpkg/status", "/etc/nginx/nginx.conf-old"),
+    ),
+    NoiseRule(
+        "loader-auxiliary-cache",
+        "files",
+        r"^/var/cache/ldconfig/aux-cache$",
+        "holds inodes and times; what counts is /etc/ld.so.cache, which is compared",
+        ("/var/cache/ldconfig/aux-cache",),
+        ("/etc/ld.so.cache", "/var/cache/ldconfig/aux-cache.bak"),
+        attributes=CONTENT,
+    ),
+    NoiseRule(
+        "journal",
+        "files",
+        r"^/var/log/journal/[0-9a-f]{32}(/(system|user-\d+)(@[0-9a-f-]+)?\.journal~?)?$",
+        "named after the machine id and written all the time",
+        (
+            "/var/log/journal/3fc21537546e4fbcb7f1f1da0417b8d7",
+            "/var/log/journal/3fc21537546e4fbcb7f1f1da0417b8d7/system.journal",
+        ),
+        ("/var/log/journal", "/var/log/journal/notes", "/var/log/journal/3fc21537546e4fbcb7f1f1da0417b8d7/x.sh"),
+    ),
+    NoiseRule(
+        "log-rotation",
+        "files",
+        r"^/var/log/.+(\.[0-9]+|-[0-9]{8})(\.(gz|xz|zst|bz2))?$",
+        "how often a log was rotated depends on the age of the machine",
+        ("/var/log/nginx/access.log.1", "/var/log/dpkg.log.2.gz", "/var/log/app.log-20260801.gz"),
+        ("/var/log/nginx/access.log", "/var/log/nginx", "/etc/logrotate.d/nginx.1", "/var/log/nginx/a.sh"),
+    ),
+    NoiseRule(
+        "log-content",
+        "files",
+        r"^/var/log/.+$",
+        "logs tell the history of a machine; that they are there, whose they are and who may read them still counts",
+        ("/var/log/dpkg.log", "/var/log/nginx/error.log"),
+        ("/var/log", "/srv/var/log/x", "/var/logs/x"),
+        attributes=CONTENT,
+    ),
+    NoiseRule(
+        "timer-stamps",
+        "files",
+        r"^/var/lib/systemd/timers/stamp-[^/]+\.timer$",
+        "say when a timer last ran; the timers are compared in the scope systemd",
+        ("/var/lib/systemd/timers/stamp-logrotate.timer",),
+        ("/var/lib/systemd/timers", "/etc/systemd/system/stamp-x.timer"),
+    ),
+    NoiseRule(
+        "random-seed",
+        "files",
+        r"^/var/lib/systemd/(random-seed|credential\.secret)$",
+        "made on each machine at first boot or at shutdown",
+        ("/var/lib/systemd/random-seed", "/var/lib/systemd/credential.secret"),
+        ("/var/lib/systemd/random-seed.d", "/var/lib/systemd/deb-systemd-helper-enabled/x"),
+    ),
+    NoiseRule(
+        "ansible-leftovers",
+        "files",
+        r"^(/root|/home/[^/]+)/\.ansible(/(tmp|cp)(/.*)?)?$",
+        "Ansible's own working directory on the machine",
+        ("/root/.ansible", "/root/.ansible/tmp/ansible-tmp-1"),
+        ("/root/.ansible.cfg", "/root/.ansible/roles", "/opt/.ansible/tmp"),
+    ),
+    NoiseRule(
+        "byte-code",
+        "files",
+        r"^/.+/__pycache__(/[^/]+\.cpython-[0-9]+(\.opt-[12])?\.pyc)?$",
+        "Python makes it from the source beside it when root first imports a module; the source is compared",
+        ("/usr/lib/python3/dist-packages/__pycache__/six.cpython-313.pyc", "/usr/lib/python3.13/json/__pycache__"),
+        ("/usr/lib/python3.13/json/decoder.py", "/usr/lib/python3.13/x.pyc", "/opt/__pycache__/x.so"),
+    ),
+    NoiseRule(
+        "machine-id",
+        "files",
+        r"^/etc/machine-id$",
+        "the identity of one machine",
+        ("/etc/machine-id",),
+        ("/etc/machine-info", "/var/lib/dbus/machine-id"),
+        attributes=CONTENT,
+        must_differ=True,
+    ),
+    NoiseRule(
+        "ssh-host-keys",
+        "files",
+        r"^/etc/ssh/ssh_host_[a-z0-9]+_key(\.pub)?$",
+        "the identity of one machine: whoever has a copy of the key can pose as it",
+        ("/etc/ssh/ssh_host_ed25519_key", "/etc/ssh/ssh_host_rsa_key.pub"),
+        ("/etc/ssh/sshd_config", "/etc/ssh/ssh_host_key.bak", "/root/.ssh/id_ed25519"),
+        attributes=CONTENT,
+        must_differ=True,
+    ),
+    NoiseRule(
+        "snakeoil-certificate",
+        "files",
+        r"^/etc/ssl/(certs/ssl-cert-snakeoil\.pem|private/ssl-cert-snakeoil\.key)$",
+        "the package ssl-cert makes a key for each machine",
+        ("/etc/ssl/private/ssl-cert-snakeoil.key",),
+        ("/etc/ssl/private/site.key", "/etc/ssl/certs/ca-certificates.crt"),
+        attributes=CONTENT,
+        must_differ=True,
+    ),
+)
+"""Measured on Debian 13: a new machine with nginx, and one with an older nginx that was then upgraded."""
+
+
+class Direction(StrEnum):
+    """On which side an allowed difference may be."""
+
+    ONLY_A = Kind.ONLY_A.value
+    ONLY_B = Kind.ONLY_B.value
+    CHANGED = Kind.CHANGED.value
+    ANY = "any"
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """One entry of `allow:` in the rules file."""
+
+    scope: str
+    match: str
+    reason: str
+    attributes: tuple[str, ...] = ()
+    direction: Direction = Direction.ANY
+    value: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    until: dt.date | None = None
+    """The last day on which it holds."""
+
+    @property
+    def id(self) -> str:
+        """What reports call it."""
+        return f"allow: {self.scope} {self.match}"
+
+    def covers(self, difference: Difference) -> tuple[str, ...] | None:
+        """The attributes of `difference` that it takes (none: the object on one side), or None if it has no say."""
+        if difference.scope != self.scope or self.direction not in (Direction.ANY, difference.kind.value):
+            return None
+        if not re.fullmatch(self.match, difference.key):
+            return None
+        sides = {"a": difference.a or {}, "b": difference.b or {}}
+        if any(sides[side].get(name) != wanted for side in self.value for name, wanted in self.value[side].items()):
+            return None
+        if difference.kind is not Kind.CHANGED:
+            return None if self.attributes else ()
+        taken = tuple(name for name in difference.attributes if not self.attributes or name in self.attributes)
+        return taken or None
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Everything that may differ, and the scopes that need not be compared."""
+
+    noise: tuple[NoiseRule, ...] = BUILT_IN
+    allow: tuple[Allowance, ...] = ()
+    acceptable_unavailable: Mapping[str, str] = field(default_factory=dict)
+    """Scope → why it is acceptable that it could not be recorded."""
+
+    def noise_for(self, scope: str) -> tuple[NoiseRule, ...]:
+        """The noise rules of a scope, in order."""
+        return tuple(rule for rule in self.noise if rule.scope == scope)
+
+
+def load_rules(path: Path | None) -> Rules:
+    """The built-in rules and those in the YAML file at `path` (None: the built-in ones only).
+
+    Raises TdiError that names the file, the entry and the key for anything that the file may not hold.
+    """
+    if path is None:
+        return Rules()
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise TdiError(f"The rules file {path} cannot be read: {error}", "Name a readable YAML file.") from None
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        line = f", line {where.line + 1}" if where else ""
+        problem = getattr(error, "problem", None) or "not YAML"
+        raise TdiError(f"The rules file {path}{line} is not valid YAML: {problem}.", "Correct that line.") from None
+    if document is None:
+        document = {}
+    reader = _Reader(path)
+    top = reader.mapping(document, "the file", {"allow", "acceptable_unavailable"})
+    entries = [] if top.get("allow") is None else top["allow"]
+    if not isinstance(entries, list):
+        raise reader.wrong("allow", "must be a list of entries")
+    accepted = {} if top.get("acceptable_unavailable") is None else top["acceptable_unavailable"]
+    if not isinstance(accepted, dict) or not all(isinstance(item, str) for pair in accepted.items() for item in pair):
+        raise reader.wrong("acceptable_unavailable", "must map scopes to reasons")
+    for scope, reason in accepted.items():
+        if not reason.strip():
+            raise reader.wrong(f"acceptable_unavailable, scope {scope}", "has no reason")
+    return Rules(
+        allow=tuple(reader.allowance(entry, f"allow entry {number}") for number, entry in enumerate(entries, 1)),
+        acceptable_unavailable=accepted,
+    )
+
+
+_KEYS = {"scope", "match", "attributes", "direction", "value", "reason", "until"}
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Checks what a rules file holds; each error says where it is."""
+
+    path: Path
+
+    def wrong(self, where: str, problem: str, remedy: str = "") -> TdiError:
+        return TdiError(
+            f"The rules file {self.path}, {where}: {problem}.", remedy or "See `tdi state allow --help` for the form."
+        )
+
+    def mapping(self, value: Any, where: str, keys: set[str]) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise self.wrong(where, f"must be a mapping with the keys {', '.join(sorted(keys))}")
+        for key in value:
+            if key not in keys:
+                raise self.wrong(where, f"unknown key {key!r}", f"The keys are {', '.join(sorted(keys))}.")
+        return value
+
+    def allowance(self, value: Any, where: str) -> Allowance:
+        entry = self.mapping(value, where, _KEYS)
+        for key in ("scope", "match", "reason"):
+            text = entry.get(key)
+            if not isinstance(text, str) or not text.strip():
+                raise self.wrong(where, f"{key!r} is missing or not a text", f"Say the {key} of the allowance.")
+        return Allowance(
+            scope=entry["scope"],
+            match=self.match(entry["match"], where),
+            reason=entry["reason"].strip(),
+            attributes=self.attributes(entry.get("attributes"), where),
+            direction=self.direction(entry.get("direction", Direction.ANY), where),
+            value=self.value(entry.get("value"), where),
+            until=self.until(entry.get("until"), where),
+        )
+
+    def match(self, pattern: str, where: str) -> str:
+        if not pattern.startswith("^") or not pattern.endswith("$") or pattern.endswith(r"\$"):
+            raise self.wrong(where, f"'match' {pattern!r} is not anchored", "Begin it with ^ and end it with $.")
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise self.wrong(where, f"'match' {pattern!r} is not a regular expression: {error}") from None
+        return pattern
+
+    def attributes(self, value: Any, where: str) -> tuple[str, ...]:
+        if value is None:
+            return ()
+        if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
+            raise self.wrong(where, "'attributes' must be a list of attribute names", "Leave it out to allow all.")
+        return tuple(value)
+
+    def direction(self, value: Any, where: str) -> Direction:
+        if value not in list(Direction):
+            raise self.wrong(where, f"'direction' {value!r} is unknown", f"Use one of {', '.join(Direction)}.")
+        return Direction(value)
+
+    def value(self, value: Any, where: str) -> Mapping[str, Mapping[str, Any]]:
+        if value is None:
+            return {}
+        sides = self.mapping(value, f"{where}, 'value'", {"a", "b"})
+        for side, attributes in sides.items():
+            if not isinstance(attributes, dict):
+                raise self.wrong(where, f"'value' of {side} must map attributes to their values")
+        return sides
+
+    def until(self, value: Any, where: str) -> dt.date | None:
+        if value is None:
+            return None
+        if isinstance(value, dt.datetime) or not isinstance(value, dt.date):
+            raise self.wrong(where, f"'until' {value!r} is not a date", "Write it as YYYY-MM-DD.")
+        return value
+
+
+def as_yaml(entries: Iterable[Allowance]) -> str:
+    """`entries` as they stand in the list `allow:` of a rules file."""
+    documents = []
+    for entry in entries:
+        document: dict[str, Any] = {"scope": entry.scope, "match": entry.match}
+        if entry.attributes:
+            document["attributes"] = list(entry.attributes)
+        document["direction"] = entry.direction.value
+        if entry.value:
+            document["value"] = {side: dict(values) for side, values in entry.value.items()}
+        document["reason"] = entry.reason
+        if entry.until:
+            document["until"] = entry.until
+        documents.append(document)
+    return yaml.safe_dump(documents, sort_keys=False, allow_unicode=False, width=1000)

@@ -1,0 +1,286 @@
+"""Record a machine: send the collector to a target, run it there once, and keep what it writes.
+
+A target is docker://NAME, ssh://[USER@]HOST[:PORT] or local://. Each is one command that reads the collector from its
+standard input and writes the record to its standard output; nothing is installed on the machine.
+"""
+
+import json
+import os
+import re
+import select
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import resources
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+from tdi import __version__
+from tdi.errors import TdiError
+from tdi.state.record import AGAIN, RecordFile, atomic_output
+
+# -I and -S: nothing of the machine's own Python packages runs; -B: no byte code is left behind.
+PYTHON = ("python3", "-I", "-S", "-B", "-X", "utf8", "-")
+# A server with millions of files takes minutes; what takes longer hangs.
+SECONDS = 3600.0
+# Far beyond any machine: ten million objects. A machine that writes without end stops here.
+BYTES = 4 * 1024**3
+META_LINE = 1024 * 1024
+MESSAGE = 64 * 1024
+
+
+class Scheme(StrEnum):
+    """How a machine is reached."""
+
+    DOCKER = "docker"
+    SSH = "ssh"
+    LOCAL = "local"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A machine to record."""
+
+    text: str
+    scheme: Scheme
+    host: str = ""
+    user: str = ""
+    port: int | None = None
+
+
+def parse_target(text: str) -> Target:
+    """Return what a target's URL says; raises TdiError for another scheme or a part that is missing."""
+    remedy = "Write docker://NAME, ssh://[USER@]HOST[:PORT] or local://."
+    scheme, separator, _ = text.partition("://")
+    if not separator or scheme not in set(Scheme):
+        raise TdiError(f"The target {text!r} has no scheme that tdi knows.", remedy)
+    try:
+        parts = urlsplit(text)
+        host, user, port = parts.hostname or "", parts.username or "", parts.port
+    except ValueError:
+        raise TdiError(f"The target {text!r} is not a valid URL.", remedy) from None
+    if Scheme(scheme) is Scheme.LOCAL:
+        if text != "local://":
+            raise TdiError(f"The target {text!r} names a machine, but local:// is this one.", remedy)
+        return Target(text, Scheme.LOCAL)
+    if Scheme(scheme) is Scheme.DOCKER:
+        # Names of containers may hold capital letters, which a URL's host name does not.
+        host, user, port = text.removeprefix("docker://"), "", None
+        if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", host, re.ASCII):
+            raise TdiError(f"The target {text!r} names no container.", remedy)
+    elif not host or host.startswith("-") or user.startswith("-") or parts.password or parts.path.strip("/"):
+        raise TdiError(f"The target {text!r} names no host that ssh could reach.", remedy)
+    return Target(text, Scheme(scheme), host, user, port)
+
+
+def record(
+    target: str,
+    output: Path,
+    *,
+    text: Sequence[str] = (),
+    probes: Sequence[Mapping[str, Any]] = (),
+    meta: Mapping[str, Any] | None = None,
+    scopes: Sequence[str] | None = None,
+    exclude: Sequence[str] = (),
+    seconds: float = SECONDS,
+) -> RecordFile:
+    """Record `target` in `output` and return the opened record.
+
+    `text` are anchored regular expressions of the configuration files whose text is kept, `probes` the commands to run
+    (see `_probe`), `meta` what the caller knows (key, platform, scenario), `scopes` the only scopes wanted, `exclude`
+    directories that are not walked. `output` appears only when the record is complete; `.gz` compresses it. Raises TdiError when
+    the machine cannot be reached or does not deliver a whole record within `seconds`.
+    """
+    machine = parse_target(target)
+    settings: dict[str, Any] = {
+        "text": [_pattern(pattern) for pattern in text],
+        "probes": [_probe(probe) for probe in probes],
+        "exclude": list(exclude),
+    }
+    if scopes is not None:
+        settings["scopes"] = list(scopes)
+    extra = {"tool": f"tdi {__version__}", "target": target, "key": None, "platform": None, "scenario": None}
+    extra.update(meta or {})
+    with atomic_output(output) as file:
+        _collect(machine, settings, extra, file, seconds)
+    try:
+        return RecordFile(output)
+    except TdiError:
+        output.unlink(missing_ok=True)
+        raise
+
+
+def _pattern(pattern: str) -> str:
+    """Return a regular expression for paths, checked: it must be anchored, so that it allows no more than it says."""
+    try:
+        re.compile(pattern)
+    except (re.error, TypeError):
+        raise TdiError(f"The pattern {pattern!r} of the texts to record is not a regular expression.") from None
+    if not pattern.startswith("^/") or not pattern.endswith("$"):
+        raise TdiError(f"The pattern {pattern!r} of the texts to record is not anchored.", "Write ^/…$.")
+    return pattern
+
+
+def _probe(probe: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a probe's declaration, checked.
+
+    `name` and `command` (a list of words) are needed; `timeout` is in seconds; `drop` (patterns of lines), `replace`
+    (pattern and replacement) and `sort` make its output comparable.
+    """
+    name = probe.get("name")
+    if unknown := sorted(set(probe) - {"name", "command", "timeout", "drop", "replace", "sort"}):
+        raise TdiError(f"The probe {name!r} has an unknown key {unknown[0]!r}.")
+    words = probe.get("command")
+    if not isinstance(name, str) or not isinstance(words, list) or not words:
+        raise TdiError(f"The probe {name!r} needs a name and a command, which is a list of words.")
+    try:
+        for pattern in [*probe.get("drop", []), *(pair[0] for pair in probe.get("replace", []))]:
+            re.compile(pattern)
+        seconds = float(probe.get("timeout", 10))
+    except (re.error, TypeError, ValueError, IndexError):
+        raise TdiError(f"The probe {name!r} has a pattern or a timeout that cannot be used.") from None
+    return {**probe, "command": [str(word) for word in words], "timeout": seconds}
+
+
+def command(machine: Target, settings: Mapping[str, Any]) -> list[str]:
+    """Return the command that runs the collector on a machine."""
+    python = [*PYTHON, json.dumps(settings)]
+    if machine.scheme is Scheme.LOCAL:
+        return [sys.executable, *python[1:]]
+    if machine.scheme is Scheme.DOCKER:
+        return ["docker", "exec", "--interactive", "--user", "0", machine.host, *python]
+    # A login shell may be any; sh is there on each machine. Its first line tells root from others.
+    script = f'if [ "$(id -u)" = 0 ]; then exec {shlex.join(python)}; else exec sudo -n -- {shlex.join(python)}; fi'
+    port = ["-p", str(machine.port)] if machine.port else []
+    where = f"{machine.user}@{machine.host}" if machine.user else machine.host
+    options = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=15", "-o", "ServerAliveInterval=15", "-C", "-T"]
+    return ["ssh", *options, *port, "--", where, f"exec sh -c {shlex.quote(script)}"]
+
+
+def _collect(
+    machine: Target, settings: Mapping[str, Any], extra: Mapping[str, Any], output: IO[bytes], seconds: float
+) -> None:
+    """Run the collector and copy its record to `output`, its meta line extended."""
+    if machine.scheme is Scheme.LOCAL and os.geteuid() != 0:
+        raise TdiError("Only root can record this machine.", "Run the same command with sudo.")
+    source = resources.files("tdi.state").joinpath("collector.py")
+    with resources.as_file(source) as path, path.open("rb") as program, tempfile.TemporaryFile() as messages:
+        with _running(command(machine, settings), program, messages) as process:
+            tail = _copy(machine, process, extra, output, time.monotonic() + seconds)
+        messages.seek(0)
+        said = messages.read(MESSAGE).decode("utf-8", "replace")
+    if process.returncode != 0:
+        raise _explain(machine, process.returncode, said)
+    if not tail.endswith(b"}}\n") or b'\n"end": ' not in tail:
+        raise TdiError(f"The record of {machine.text} is not complete: the connection ended early.", AGAIN)
+
+
+@contextmanager
+def _running(arguments: list[str], program: IO[bytes], messages: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a command, and make sure that it has ended afterwards."""
+    try:
+        process = subprocess.Popen(arguments, stdin=program, stdout=subprocess.PIPE, stderr=messages)
+    except FileNotFoundError:
+        raise TdiError(f"There is no program {arguments[0]!r} here.", f"Install {arguments[0]}.") from None
+    try:
+        yield process
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        raise TdiError(f"{arguments[0]} did not end after the record was complete.") from None
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        if process.stdout:
+            process.stdout.close()
+
+
+def _copy(
+    machine: Target, process: subprocess.Popen[bytes], extra: Mapping[str, Any], output: IO[bytes], deadline: float
+) -> bytes:
+    """Copy the record from a process; return the end of it. Does nothing if there is no record."""
+    assert process.stdout is not None  # noqa: S101 - it was started with a pipe; this is for the type checker
+    pipe = process.stdout.fileno()
+    head: bytes | None = b""
+    tail = b""
+    size = 0
+    while True:
+        left = deadline - time.monotonic()
+        if left <= 0 or not select.select([pipe], [], [], left)[0]:
+            raise TdiError(f"Recording {machine.text} took too long and was stopped.", "Is the machine overloaded?")
+        block = os.read(pipe, 1 << 20)
+        if not block:
+            return tail
+        size += len(block)
+        if size > BYTES:
+            raise TdiError(f"{machine.text} writes a record without end; it was stopped after {BYTES} bytes.")
+        tail = (tail + block)[-MESSAGE:]
+        if head is not None:
+            head += block
+            lines = head.split(b"\n", 2)
+            if len(lines) < 3:  # noqa: PLR2004 - the first line, the meta line and the rest
+                if len(head) > META_LINE:
+                    raise _not_a_record(machine)
+                continue
+            block = _with_meta(machine, lines, extra)
+            head = None
+        output.write(block)
+
+
+def _with_meta(machine: Target, lines: list[bytes], extra: Mapping[str, Any]) -> bytes:
+    """Return the begin of a record with `extra` in its meta line."""
+    first, second, rest = lines
+    if not first.startswith(b'{"schema": ') or not second.startswith(b'"meta": '):
+        raise _not_a_record(machine)
+    try:
+        meta = json.loads(second.removeprefix(b'"meta": ').rstrip(b","))
+        text = json.dumps({**meta, **extra}, sort_keys=True, separators=(",", ":"))
+    except (ValueError, TypeError):
+        raise _not_a_record(machine) from None
+    return first + b'\n"meta": ' + text.encode() + b",\n" + rest
+
+
+def _not_a_record(machine: Target) -> TdiError:
+    return TdiError(
+        f"What {machine.text} sends is not a record.",
+        "Does something on it print text when a command is run, such as a shell's start-up file?",
+    )
+
+
+def _explain(machine: Target, status: int, said: str) -> TdiError:
+    """Say in one line why the command failed, from its exit status and what it wrote to standard error."""
+    where = machine.text
+    last = " ".join(said.strip().splitlines()[-1:])[:300]
+    known: list[tuple[str, str, str]] = [
+        (r"No such container", f"There is no container {machine.host!r}.", "`docker ps` lists the running ones."),
+        (
+            r"is not running|is paused",
+            f"The container {machine.host!r} is not running.",
+            f"Start it: docker start {machine.host}",
+        ),
+        (r"Cannot connect to the Docker daemon|docker daemon running", "Docker does not answer.", "Start Docker."),
+        (
+            r"executable file not found|python3: (command )?not found|python3: No such file",
+            f"{where} has no python3.",
+            "Install Python 3.8 or later on it.",
+        ),
+        (
+            r"sudo: |Only root can record",
+            f"{where} can be recorded by root only, and sudo without a password does not work there.",
+            "Connect as root, or allow the user to run python3 by sudo without a password.",
+        ),
+        (r"invalid syntax|SyntaxError", f"The Python of {where} is too old.", "Python 3.8 or later is needed."),
+    ]
+    for pattern, what, remedy in known:
+        if re.search(pattern, said):
+            return TdiError(what, remedy)
+    if machine.scheme is Scheme.SSH and status == 255:  # noqa: PLR2004 - ssh's own exit status for its own failures
+        return TdiError(f"{where} cannot be reached: {last or 'ssh failed'}", f"Try it by hand: ssh {machine.host}")
+    return TdiError(f"Recording {where} failed with status {status}: {last or 'without a message'}")

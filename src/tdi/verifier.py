@@ -1,0 +1,126 @@
+"""What molecule/verifier/conftest.py gives to the tests: events for the progress display, and the machines' records.
+
+Everything here works the same whether Molecule starts pytest for one scenario or `tdi verdict` for both machines.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+import testinfra.backend
+from testinfra.host import Host
+
+from tdi import machines, records
+from tdi.project import Project
+from tdi.testinfra_backend import KeptOpenDockerBackend
+
+LATER = "later"
+"""The value of TDI_COMPARE that leaves the comparison to a later job, which calls `tdi state diff`."""
+
+
+def use_kept_open_backend() -> None:
+    """Let Testinfra's `docker` connection keep its exec open (tdi.testinfra_backend)."""
+    testinfra.backend.BACKENDS["docker"] = "tdi.testinfra_backend.KeptOpenDockerBackend"
+
+
+SAME_STATE_TEST = "test_same_state_as_a_new_machine"
+"""The test that compares; what it finds is a verdict on both machines together, not on one."""
+
+RECORD_TEST = "test_the_machine_can_be_recorded"
+"""The test that records."""
+
+
+class Events:
+    """Pytest plugin: writes each test's outcome as a JSON line to the file that TDI_TEST_EVENTS names."""
+
+    def __init__(self) -> None:
+        path = os.environ.get("TDI_TEST_EVENTS")
+        # Open for as long as the session lasts: a line costs one write.
+        self._file: IO[str] | None = Path(path).open("a", encoding="utf-8") if path else None  # noqa: SIM115
+
+    def _write(self, **facts: Any) -> None:
+        if self._file:
+            self._file.write(json.dumps(facts) + "\n")
+            self._file.flush()
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Say how many tests there are."""
+        self._write(event="collected", tests=len(session.items))
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Say what could not be collected: a test file that does not even import."""
+        if report.failed:
+            self._write(event="broken", message=f"{report.nodeid}: {report.longreprtext.strip().splitlines()[-1]}")
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Say how a test ended; set-up and teardown count only where they fail."""
+        if report.when == "call" or report.outcome != "passed":
+            self._write(
+                event="test",
+                id=report.nodeid,
+                when=report.when,
+                outcome=report.outcome,
+                message=_message(report),
+                seconds=report.duration,
+            )
+
+
+def _message(report: pytest.TestReport) -> str:
+    if report.outcome == "passed":
+        return ""
+    if report.outcome == "skipped" and isinstance(report.longrepr, tuple):
+        return report.longrepr[2].removeprefix("Skipped: ")
+    crash = getattr(report.longrepr, "reprcrash", None)
+    return str(crash.message if crash else report.longrepr)
+
+
+class Recorder:
+    """Records the session's machines, all at once on the first demand, each once."""
+
+    def __init__(self, project: Project, names: Sequence[str]) -> None:
+        self._project = project
+        self._pool = ThreadPoolExecutor(max_workers=max(1, len(names)))
+        self._names = names
+        self._futures: dict[str, Future[Path]] = {}
+
+    def __call__(self, name: str) -> Path:
+        """The file of the record of machine `name`. Raises TdiError where the machine could not be recorded."""
+        # The record must not show the processes that our own tests have on the machine.
+        KeptOpenDockerBackend.close_all()
+        for each in self._names:
+            if each not in self._futures:
+                self._futures[each] = self._pool.submit(records.record_machine, self._project, each)
+        return self._futures[name].result()
+
+
+def machine_names(config: pytest.Config) -> list[str]:
+    """The machines that pytest was started for (`--hosts`)."""
+    return [word.rsplit("/", 1)[-1] for word in (config.getoption("hosts") or "").split(",") if word]
+
+
+@pytest.fixture(scope="session")
+def project() -> Project:
+    """The checkout that the tests belong to."""
+    return Project.find(Path(__file__).parents[2] if "TDI_ROOT" not in os.environ else Path(os.environ["TDI_ROOT"]))
+
+
+@pytest.fixture(scope="session")
+def recorder(project: Project, pytestconfig: pytest.Config) -> Recorder:
+    """Records machines on demand."""
+    return Recorder(project, machine_names(pytestconfig))
+
+
+@pytest.fixture(scope="module")
+def machine(host: Host) -> str:
+    """The name of the machine under test."""
+    return str(host.backend.hostname)
+
+
+@pytest.fixture(scope="module")
+def scenario(machine: str) -> str:
+    """The scenario of the machine under test."""
+    return machines.scenario_of(machine)
