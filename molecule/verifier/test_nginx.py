@@ -5,6 +5,9 @@ from typing import Any
 
 from declared import SITES
 
+# Name resolution inside the machine, of Docker (on networks that a user made) and of systemd-resolved (on Ubuntu).
+RESOLVERS = ("127.0.0.11:", "127.0.0.53%lo:53", "127.0.0.54:53")
+
 
 def test_nginx_has_the_version_that_the_archive_offers(host: Any) -> None:
     policy = host.check_output("LC_ALL=C apt-cache policy nginx nginx-common")
@@ -33,8 +36,8 @@ def test_nginx_has_loaded_what_is_on_disk(host: Any) -> None:
 
 
 def test_nothing_listens_but_the_sites(host: Any) -> None:
-    # Protocol, state, two queues, local address and port, peer, processes. Docker answers DNS at 127.0.0.11 on networks
-    # made by a user, inside the machine, with no process there.
+    # Protocol, state, two queues, local address and port, peer, processes.
     sockets = [line.split(maxsplit=6) for line in host.check_output("ss -Hltunp").splitlines()]
-    found = {(s[0], s[4], "nginx" in s[-1]) for s in sockets if not s[4].startswith("127.0.0.11:")}
-    assert found == {("tcp", f"{address}:{site.port}", True) for site in SITES for address in ("0.0.0.0", "[::]")}  # noqa: S104 - compared with, not bound to
+    found = {(s[0], s[4], "nginx" in s[-1]) for s in sockets if not s[4].startswith(RESOLVERS)}
+    anywhere = ("0.0.0.0", "[::]")  # noqa: S104 - compared with, not bound to
+    assert found == {("tcp", f"{address}:{site.port}", True) for site in SITES for address in anywhere}

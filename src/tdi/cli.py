@@ -93,13 +93,20 @@ def doctor(json_file: Path | None) -> int:
 
 
 @cli.command("try")
-@click.argument("patches", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("patches", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--kept", is_flag=True, help="Try the kept changes; each must get the class that changes/expected.yml says."
+)
 @json_option
-def try_(patches: tuple[Path, ...], json_file: Path | None) -> int:
+def try_(patches: tuple[Path, ...], kept: bool, json_file: Path | None) -> int:  # noqa: FBT001 (click hands flags over like this)
     """Give the verdict for patches against HEAD, each in a throw-away copy; the checkout is not touched."""
     from tdi import patches as trials  # noqa: PLC0415
 
-    return trials.try_all(Project.find(), patches, lambda document: _write(json_file, document))
+    if kept == bool(patches):
+        raise click.UsageError("Name patches, or --kept for the kept changes.")
+    project = Project.find()
+    expected = trials.kept_changes(project) if kept else {}
+    return trials.try_all(project, patches or tuple(expected), expected, lambda document: _write(json_file, document))
 
 
 @cli.group()

@@ -2,21 +2,47 @@
 
 import re
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from tdi import display, git, production, verdict_run
+from tdi.console import out
 from tdi.errors import ExitCode, TdiError
 from tdi.project import Project
-from tdi.verdict import Verdict
+from tdi.verdict import Class, Verdict
 
 
-def try_all(project: Project, patches: Sequence[Path], write: Callable[[Any], None]) -> int:
+def kept_changes(project: Project) -> dict[Path, Class]:
+    """The kept changes and the class that each must get, from changes/expected.yml.
+
+    Raises TdiError where that file cannot be used, or where it and the patches beside it are not the same.
+    """
+    directory = project.root / "changes"
+    file = directory / "expected.yml"
+    try:
+        rows = yaml.safe_load(file.read_text(encoding="utf-8"))
+        expected = {directory / name: Class(kind) for name, kind in rows.items()}
+    except (OSError, yaml.YAMLError, AttributeError, ValueError) as error:
+        raise TdiError(f"{file} cannot be used: {error}.", "It says `patch: class`, a line each.") from None
+    odd = set(expected) ^ set(directory.glob("*/*.patch"))
+    if odd:
+        name = min(odd).relative_to(directory)
+        raise TdiError(
+            f"{name}: {file.name} and the patches beside it do not agree on this one.", "Add it, or remove it."
+        )
+    return expected
+
+
+def try_all(
+    project: Project, patches: Sequence[Path], expected: Mapping[Path, Class], write: Callable[[Any], None]
+) -> int:
     """Give each patch its verdict, print it, and hand all of them to `write` as one document.
 
-    Returns the exit code: the worst of the verdicts. Raises TdiError for a patch that is missing, empty or does not
-    apply, before anything is run.
+    Returns the exit code: with `expected`, whether each patch got the class that it must get, otherwise the worst of
+    the verdicts. Raises TdiError for a patch that is missing, empty or does not apply, before anything is run.
     """
     head = git.commit(project.root, "HEAD")
     if head is None or not git.is_checkout(project.root):
@@ -30,8 +56,22 @@ def try_all(project: Project, patches: Sequence[Path], write: Callable[[Any], No
     for patch in patches:
         verdicts[str(patch)] = try_one(project, patch, head)
         display.show(verdicts[str(patch)], project.artifacts / "try" / patch.stem, str(patch))
+        if patch in expected:
+            out.print(f"expected: {expected[patch]}\n")
     write({"schema": 1, "patches": {name: verdict.as_json() for name, verdict in verdicts.items()}})
+    if expected:
+        return _as_expected(verdicts, expected)
     return max((verdict.exit_code for verdict in verdicts.values()), default=ExitCode.HOLDS)
+
+
+def _as_expected(verdicts: Mapping[str, Verdict], expected: Mapping[Path, Class]) -> int:
+    wrong = [(patch, verdicts[str(patch)]) for patch in expected if verdicts[str(patch)].kind != expected[patch]]
+    for patch, verdict in wrong:
+        out.print(f"{patch.name}: {verdict.kind}, but it must get {expected[patch]}", style="bold red")
+    out.print(f"{len(expected) - len(wrong)} of {len(expected)} kept changes got the class that they must get")
+    if any(verdict.kind is Class.COULD_NOT_RUN for _, verdict in wrong):
+        return ExitCode.COULD_NOT_RUN
+    return ExitCode.DOES_NOT_HOLD if wrong else ExitCode.HOLDS
 
 
 def try_one(project: Project, patch: Path, head: str) -> Verdict:

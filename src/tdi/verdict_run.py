@@ -237,7 +237,7 @@ def _judge_tests(verification: pytest_run.Verification, machine: Machine, mine: 
         mine.set(Step.VERIFY, Result.ERROR, f"no test ran (pytest's exit code {verification.code}, {verification.log})")
     elif failed:
         trouble = machines.trouble(machine) or next((test.message for test in failed if test.is_trouble), None)
-        said = "; ".join(f"{test.test}: {test.message}" for test in failed)
+        said = "\n".join(f"{test.test}: {test.message}" for test in failed)
         mine.set(Step.VERIFY, Result.ERROR if trouble else Result.FAIL, f"{trouble}: {said}" if trouble else said)
     else:
         mine.set(Step.VERIFY, Result.PASS)

@@ -91,14 +91,16 @@ class Recorder:
         """The file of the record of machine `name`. Raises TdiError where the machine could not be recorded."""
         # The record must not show the processes that our own tests have on the machine.
         KeptOpenDockerBackend.close_all()
-        for each in self._names:
+        for each in {*self._names, name}:
             if each not in self._futures:
                 self._futures[each] = self._pool.submit(records.record_machine, self._project, each)
         return self._futures[name].result()
 
 
 def machine_names(config: pytest.Config) -> list[str]:
-    """The machines that pytest was started for (`--hosts`)."""
+    """The machines that pytest was started for (`--hosts`), where it was told their names."""
+    if config.getoption("connection") != "docker":
+        return []
     return [word.rsplit("/", 1)[-1] for word in (config.getoption("hosts") or "").split(",") if word]
 
 

@@ -6,6 +6,7 @@ that what it costs depends on what differs.
 
 import datetime as dt
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -22,6 +23,9 @@ SCHEMA = 1
 
 SMALLEST_SECRET = 32
 """Bytes: below that a file that should hold a secret is a placeholder, such as the "uninitialized" of a machine id."""
+
+MOST = 100_000
+"""Differences of one scope that are explained; further ones are counted. Bounds time and memory."""
 
 SECRETS_END = "/etc/~"
 """No rule about a machine's secrets matches behind it: the search for them stops there."""
@@ -103,7 +107,7 @@ def compare(
         noise = rules.noise_for(scope)
         differences += _differences(scope, unequal, noise, suppressed)
         compared[scope] = unequal.compared
-    if "files" in compared:
+    if "files" in compared and not _same_machine(a, b):
         differences += _shared_secrets(a, b, [rule for rule in rules.noise_for("files") if rule.must_differ])
     allowances = _Allowances(rules.allow, today or dt.datetime.now(dt.UTC).date())
     groups = [left for group in fold.fold(differences) if (left := allowances.apply(group, suppressed))]
@@ -148,27 +152,51 @@ def _differences(
     suppressed: Counter[str],
 ) -> Iterator[Difference]:
     """What is left of the objects that are not equal once the built-in rules have taken theirs."""
+    noisy = re.compile("|".join(f"(?:{rule.match})" for rule in noise) or "(?!)")
+    kept = beyond = 0
     for key, left, right in unequal:
+        if kept >= MOST:
+            # Two machines that have nothing in common: what there is to say has been said.
+            beyond += 1
+            continue
         a: dict[str, Any] | None = None if left is None else json.loads(left)
         b: dict[str, Any] | None = None if right is None else json.loads(right)
-        if a is None or b is None:
-            attributes: tuple[str, ...] = ()
-            kind = Kind.ONLY_B if a is None else Kind.ONLY_A
-        else:
-            first, second = a, b
+        attributes: tuple[str, ...] = ()
+        kind = Kind.ONLY_B if a is None else Kind.ONLY_A
+        if a is not None and b is not None:
             kind = Kind.CHANGED
-            attributes = tuple(name for name in sorted({*a, *b}) if first.get(name) != second.get(name))
-        for rule in noise:
-            if not rule.matches(key) or (rule.attributes and kind is not Kind.CHANGED):
+            attributes = tuple([name for name in sorted(a.keys() | b.keys()) if a.get(name) != b.get(name)])
+        if noisy.fullmatch(key):
+            rest = _without_noise(key, kind, attributes, noise, suppressed)
+            if rest is None:
                 continue
-            rest = tuple(name for name in attributes if rule.attributes and name not in rule.attributes)
-            if not rule.attributes or len(rest) < len(attributes):
-                suppressed[rule.id] += 1
             attributes = rest
-            if not attributes:
-                break
-        else:
-            yield Difference(scope, key, kind, attributes, a, b)
+        kept += 1
+        yield Difference(scope, key, kind, attributes, a, b)
+    if beyond:
+        yield Difference(scope, explain.MORE, Kind.CHANGED, ("objects",), {}, {"objects": beyond})
+
+
+def _without_noise(
+    key: str, kind: Kind, attributes: tuple[str, ...], noise: tuple[NoiseRule, ...], suppressed: Counter[str]
+) -> tuple[str, ...] | None:
+    """Return the attributes that no rule takes, None if the rules take the difference as a whole."""
+    for rule in noise:
+        if not rule.matches(key) or (rule.attributes and kind is not Kind.CHANGED):
+            continue
+        rest = tuple(name for name in attributes if rule.attributes and name not in rule.attributes)
+        if not rule.attributes or len(rest) < len(attributes):
+            suppressed[rule.id] += 1
+        attributes = rest
+        if not attributes:
+            return None
+    return attributes
+
+
+def _same_machine(a: RecordFile, b: RecordFile) -> bool:
+    """Whether one machine was recorded twice. Containers that share a name have other host names, as a rule."""
+    names = [(record.meta.get("target"), record.meta.get("hostname")) for record in (a, b)]
+    return all(names[0]) and names[0] == names[1]
 
 
 def _shared_secrets(a: RecordFile, b: RecordFile, rules: list[NoiseRule]) -> Iterator[Difference]:

@@ -12,12 +12,17 @@ from tdi.state.record import RecordFile
 MUST_DIFFER = "must-differ"
 """Stands among the attributes of a finding about a secret that both machines share."""
 
+MORE = "…"
+"""The key of the finding that stands for differences which were only counted."""
+
 ACCESS = frozenset({"mode", "owner", "group", "acl", "acl_default", "capability", "xattrs"})
 """Attributes that decide who may do what with a file."""
 
 _SECURITY_SCOPES = frozenset({"users", "groups", "sudoers", "authorized_keys", "packet_filter"})
 _SERVICE_SCOPES = frozenset({"systemd", "processes", "probes", "certificates", "cron", "mounts"})
 _SECURITY_PATHS = ("/etc/ssh/", "/etc/pam.d/", "/etc/security/", "/etc/sudoers", "/etc/ssl/private/", "/root/.ssh/")
+_PRIVATE_KEY_ENDINGS = (".key", "/id_rsa", "/id_ecdsa", "/id_ed25519")
+_SETTINGS_PATHS = ("/etc/", "/var/", "/root/", "/home/")
 _PROGRAM_PATHS = ("/usr/bin/", "/usr/sbin/", "/usr/lib/", "/usr/libexec/", "/usr/local/bin/", "/usr/local/sbin/")
 _LEFT_OVER_ENDINGS = (
     ".dpkg-dist", ".dpkg-new", ".dpkg-old", ".dpkg-bak", ".dpkg-tmp", ".ucf-dist", ".ucf-new", ".ucf-old"
@@ -82,7 +87,7 @@ def _rank(value: Severity) -> int:
 
 def _counts(member: Difference) -> bool:
     """Whether a folded difference may raise the severity of its finding: access rights and secrets do."""
-    return has_privilege(member) or MUST_DIFFER in member.attributes
+    return has_privilege(member) or (member.scope == "files" and member.key.endswith(_PRIVATE_KEY_ENDINGS))
 
 
 def referred_paths(group: Group) -> tuple[str, ...]:
@@ -168,18 +173,19 @@ def _package_severity(difference: Difference) -> Severity:
 def _file_severity(difference: Difference) -> Severity:
     path = difference.key
     changed = {*difference.attributes}
-    if has_privilege(difference) or MUST_DIFFER in changed or changed & ACCESS or path.startswith(_SECURITY_PATHS):
+    if has_privilege(difference) or changed & (ACCESS | {MUST_DIFFER}):
+        return Severity.SECURITY
+    if path.startswith(_SECURITY_PATHS) or path.endswith(_PRIVATE_KEY_ENDINGS):
         return Severity.SECURITY
     if path.endswith(_LEFT_OVER_ENDINGS):
         return Severity.LEFT_OVER
     state = (difference.b or {}).get("origin", {}).get("state")
     if state == "modified" and not is_modified_conffile(difference):
         return Severity.SECURITY
-    if path.startswith(_PROGRAM_PATHS) or (difference.kind is Kind.CHANGED and not path.startswith(("/etc/", "/var/"))):
+    if path.startswith(_PROGRAM_PATHS) or (difference.kind is Kind.CHANGED and not path.startswith(_SETTINGS_PATHS)):
         return Severity.SERVICE
-    if path.startswith("/etc/"):
-        return Severity.CONFIGURATION
-    return Severity.LEFT_OVER if difference.kind is Kind.ONLY_B else Severity.CONFIGURATION
+    left_over = difference.kind is Kind.ONLY_B and not path.startswith("/etc/")
+    return Severity.LEFT_OVER if left_over else Severity.CONFIGURATION
 
 
 _SEVERITY_OF: Mapping[str, Callable[[Difference], Severity]] = {
@@ -239,6 +245,8 @@ class _Telling:
         head = self.head
         if MUST_DIFFER in head.attributes:
             text = f"{head.key} is the same on both machines, and it must be one machine's own"
+        elif head.key == MORE:
+            text = f"{head.present.get('objects', 0):,} more objects of the scope {head.scope} differ"
         elif head.kind is Kind.CHANGED:
             text = f"{self.thing}: {'; '.join(self._change(name) for name in _told(head))}"
         else:

@@ -283,6 +283,13 @@ def unit_of(path: str) -> str | None:
     return None
 
 
+_SYSTEM_FILES = {
+    "timezone": ("/etc/localtime", "/etc/timezone"),
+    "locale": ("/etc/default/locale", "/etc/locale.conf"),
+    "default-target": ("/etc/systemd/system/default.target",),
+}
+"""Where the settings of the scope system are kept."""
+
 _DECLARED = (
     "apt", "dpkg", "sudoers", "authorized_keys", "cron", "sysctl", "modules", "limits",
     "alternatives", "mounts", "system", "certificates", "packet_filter",
@@ -324,7 +331,7 @@ def _points_alike(link: Difference, entry: Difference) -> bool:
     """Whether a link follows the choice of an alternative: vim.1.gz goes with vim.basic."""
     chosen, target = (entry.present.get("current"), link.present.get("target"))
     stems = [str(path).rpartition("/")[2].partition(".")[0] for path in (chosen, target)]
-    return bool(chosen and target) and stems[0] == stems[1] and link.kind is entry.kind
+    return bool(chosen and target) and stems[0] == stems[1]
 
 
 def _effects(tree: _Tree) -> None:
@@ -347,6 +354,40 @@ def _effects(tree: _Tree) -> None:
                 tree.hang(difference, tree.files[path])
 
 
+def _apt_configuration(tree: _Tree) -> None:
+    """The effective configuration does not say which file it is from: it goes with the one file that differs."""
+    files = [file for path, file in tree.files.items() if path.startswith("/etc/apt/apt.conf")]
+    entries = [entry for key, entry in tree.by_scope["apt"].items() if key.startswith("config:")]
+    if len(files) == 1 and entries:
+        for difference in (*entries[1:], *files):
+            tree.hang(difference, entries[0])
+
+
+def _lone_processes(tree: _Tree) -> None:
+    """A process that listens hangs below its socket."""
+    for key, process in tree.by_scope["processes"].items():
+        unit, _, program = key.partition("|")
+        name = program.rpartition("/")[2]
+        for listener in tree.by_scope["listeners"].values():
+            programs = listener.present.get("program") or ()
+            alike = any(name.startswith(str(other)) for other in programs)
+            if listener.kind is process.kind and str(listener.present.get("unit") or "") == unit and alike:
+                tree.hang(process, listener)
+
+
+def _hard_links(tree: _Tree) -> None:
+    """That a file has one more or one fewer name hangs below the name that came or went."""
+    groups = {
+        str(name): difference
+        for difference in tree.files.values()
+        if difference.kind is not Kind.CHANGED and (name := difference.present.get("hardlink"))
+    }
+    for difference in tree.files.values():
+        cause = groups.get(str(difference.either("hardlink")))
+        if difference.attributes == ("hardlink",) and cause is not None:
+            tree.hang(difference, cause)
+
+
 def _cause_of_debt(tree: _Tree, reason: str, unit: str) -> Difference | None:
     """The difference that made a process stale: in its configuration, or in its unit."""
     if reason == "unit-changed":
@@ -354,14 +395,20 @@ def _cause_of_debt(tree: _Tree, reason: str, unit: str) -> Difference | None:
     path = reason.removeprefix("configuration-newer:")
     if path in tree.files:
         return tree.files[path]
-    # A directory is newer when something in it came or went.
-    inside = (other for other, d in tree.files.items() if d.kind is not Kind.CHANGED and other.startswith(f"{path}/"))
-    found = min(inside, default=None)
+    # A directory is newer when something in it came, went or was replaced.
+    found = min((other for other in tree.files if other.startswith(f"{path}/")), default=None)
     return tree.files[found] if found and path != reason else None
 
 
 def _paths(difference: Difference) -> Iterator[str]:
-    """The paths that an object says it comes from or is about."""
+    """The paths that an object says it comes from or is about, also as they are with a merged /usr."""
+    for path in _named_paths(difference):
+        yield path
+        if path.startswith(("/bin/", "/sbin/", "/lib/")):
+            yield f"/usr{path}"
+
+
+def _named_paths(difference: Difference) -> Iterator[str]:
     for side in (difference.b, difference.a):
         for name in _PATH_ATTRIBUTES:
             value = (side or {}).get(name)
@@ -371,6 +418,8 @@ def _paths(difference: Difference) -> Iterator[str]:
             for value in (side or {}).get(name) or ():
                 if isinstance(value, str):
                     yield value
+    if difference.scope == "system":
+        yield from _SYSTEM_FILES.get(difference.key, ())
     rest = _ENTRY_KIND.sub("", difference.key, count=1)
     if rest.startswith("/"):
         yield rest
@@ -458,8 +507,11 @@ _STEPS = (
     _units,
     _unit_effects,
     _declared_in_files,
+    _apt_configuration,
     _alternatives,
     _effects,
+    _lone_processes,
+    _hard_links,
     _conffile_states,
     _package_state,
     _derived,

@@ -147,8 +147,10 @@ class RecordFile:
                 self.counts[name] = count
                 line = file.readline()
                 at += len(line)
-            end = _member(file.readline().removesuffix(b"}\n") + b"\n", b'"end": ')
-            if end != {"objects": self.counts}:
+            last = file.readline()
+            if not last.endswith(b"}}}\n") or file.read(1):
+                raise ValueError  # noqa: TRY301
+            if _member(last[:-2] + b"\n", b'"end": ') != {"objects": self.counts}:
                 raise ValueError  # noqa: TRY301
         except (ValueError, KeyError, IndexError, TypeError, AttributeError):
             raise TdiError(f"The record {self.path} is truncated or damaged.", AGAIN) from None

@@ -95,8 +95,8 @@ def record(
 
     `text` are anchored regular expressions of the configuration files whose text is kept, `probes` the commands to run
     (see `_probe`), `meta` what the caller knows (key, platform, scenario), `scopes` the only scopes wanted, `exclude`
-    directories that are not walked. `output` appears only when the record is complete; `.gz` compresses it. Raises TdiError when
-    the machine cannot be reached or does not deliver a whole record within `seconds`.
+    directories that are not walked. `output` appears only when the record is complete; `.gz` compresses it. Raises
+    TdiError when the machine cannot be reached or does not deliver a whole record within `seconds`.
     """
     machine = parse_target(target)
     settings: dict[str, Any] = {
