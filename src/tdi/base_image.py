@@ -178,11 +178,11 @@ def _bootstrap(platform: Platform, archive: mirror.Mirror) -> str:
     with tempfile.TemporaryDirectory(prefix="tdi-bootstrap-") as directory:
         tar = Path(directory) / "root.tar"
         done = process.run(
-            # ca-certificates: with an https mirror nothing could be installed afterwards without them.
+            # What the Dockerfile needs: apt, which Ubuntu's minbase leaves out, and certificates for an https mirror.
             [
                 "mmdebstrap",
                 "--variant=minbase",
-                "--include=ca-certificates",
+                "--include=apt,ca-certificates",
                 platform.suite,
                 tar,
                 *archive.sources(platform),

@@ -10,6 +10,7 @@ import click
 from tdi import __version__, console, run
 from tdi.errors import ExitCode, TdiError
 from tdi.project import Project, write_atomically
+from tdi.state.cli import state
 
 json_option = click.option(
     "--json",
@@ -107,6 +108,9 @@ def try_(patches: tuple[Path, ...], kept: bool, json_file: Path | None) -> int: 
     project = Project.find()
     expected = trials.kept_changes(project) if kept else {}
     return trials.try_all(project, patches or tuple(expected), expected, lambda document: _write(json_file, document))
+
+
+cli.add_command(state)
 
 
 @cli.group()
