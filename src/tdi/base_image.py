@@ -13,6 +13,9 @@ from tdi.locks import only_one
 from tdi.platforms import Platform, Platforms
 from tdi.project import Project, fingerprint
 
+_STANDS_IN = "tdi.stands-in"
+"""Marks a base image that was built in place of the default platform's."""
+
 ROLE_LABEL = "tdi.image"
 """Says what an image of ours is: `base`, `root-file-system` or `production`."""
 
@@ -37,17 +40,24 @@ def ensure(project: Project) -> BaseImage:
     table = platforms.load(project)
     chosen = platforms.wanted(table)
     engine = docker.engine()
-    for candidate in [chosen] if chosen else _in_order(table):
-        found = _existing(project, candidate, engine)
-        if found:
-            return found
+    found = _existing(project, chosen or table.by_name[table.default], engine)
+    if found is None and chosen is None:
+        found = _stand_in(project, table, engine)
+    if found:
+        return found
     with only_one("base-image", "another run builds a base image"):
         return _build(project, table, chosen, engine)
 
 
-def _in_order(table: Platforms) -> list[Platform]:
-    default = table.by_name[table.default]
-    return [default, *(row for row in table.by_name.values() if row != default)]
+def _stand_in(project: Project, table: Platforms, engine: docker.Engine) -> BaseImage | None:
+    """The base image that was built because the default could not be had, unless the default is there by now."""
+    if docker.image_id(table.by_name[table.default].image):
+        return None
+    for platform in table.by_name.values():
+        found = _existing(project, platform, engine)
+        if found and (docker.image_facts(found.id)["Config"]["Labels"] or {}).get(_STANDS_IN):
+            return found
+    return None
 
 
 def _name(project: Project, platform: Platform, engine: docker.Engine) -> str:
@@ -83,6 +93,7 @@ def _build(project: Project, table: Platforms, chosen: Platform | None, engine: 
         "tdi.platform": platform.name,
         "tdi.origin": origin,
         "tdi.reason": reason,
+        **({_STANDS_IN: "yes"} if chosen is None and platform.name != table.default else {}),
         "tdi.created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     project.prepare_artifacts()

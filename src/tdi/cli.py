@@ -65,6 +65,8 @@ def verdict(json_file: Path | None) -> int:
     from tdi import display, verdict_run  # noqa: PLC0415 (`--help` and small commands stay quick)
 
     project = Project.find()
+    # Whatever happens now, the verdict of a former run is not this one's.
+    (project.artifacts / "verdict.json").unlink(missing_ok=True)
     with display.Display() as progress:
         found = verdict_run.run_verdict(project, progress)
     _write(project.artifacts / "verdict.json", found.as_json())

@@ -89,7 +89,7 @@ class Display:
 
 def show(verdict: Verdict, artifacts: Path, title: str = "") -> None:
     """Print the verdict: a table of the steps, what failed and why, the findings, and where the rest is."""
-    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    table = Table(title=Text(title) if title else None, title_justify="left", box=None, pad_edge=False)
     table.add_column("machine")
     for step in Step:
         table.add_column(step.value)

@@ -38,14 +38,19 @@ def engine(timeout: float = 20) -> Engine:
 
     Raises EngineUnreachableError where none answers within `timeout` seconds.
     """
-    where = endpoint()
     try:
+        where = endpoint()
         answer = process.run(["docker", "info", "--format", "{{json .}}"], check=False, timeout=timeout)
     except TdiError as error:
         raise EngineUnreachableError(f"No Docker engine: {error.what}", _remedy()) from None
     info: dict[str, Any] = {}
     if answer.stdout.strip():
-        info = json.loads(answer.stdout)
+        try:
+            info = json.loads(answer.stdout)
+        except json.JSONDecodeError:
+            raise EngineUnreachableError(
+                f"`docker info` does not answer as Docker does: {process.first_line(answer.stdout)}", _remedy()
+            ) from None
     errors = info.get("ServerErrors") or ([] if info.get("ServerVersion") else [answer.last_line])
     if errors:
         raise EngineUnreachableError(f"Docker is unreachable at {where}: {errors[0]}", _remedy())

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from tdi import docker, mirror, platforms
 from tdi.console import out
@@ -60,7 +61,7 @@ def show(requirements: list[Requirement]) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     for one in requirements:
         mark = "[green]found[/]" if one.met else "[bold red]missing[/]"
-        table.add_row(mark, one.name, one.found if one.met else f"{one.found} → {one.remedy}")
+        table.add_row(mark, one.name, Text(one.found if one.met else f"{one.found} → {one.remedy}"))
     out.print(table)
 
 

@@ -12,7 +12,7 @@ from tdi.errors import TdiError
 def _git(root: Path, *words: str) -> process.Completed:
     # Names of other repositories in the environment (hooks set them) must not lead us astray.
     command = ["env", "-u", "GIT_DIR", "-u", "GIT_WORK_TREE", "-u", "GIT_INDEX_FILE", "git", "-C", str(root)]
-    return process.run([*command, *words], check=False, timeout=60)
+    return process.run([*command, *words], check=False, timeout=120)
 
 
 def _answer(root: Path, *words: str) -> str | None:
@@ -48,8 +48,7 @@ def has(root: Path, revision: str, path: str) -> bool:
 
 def extract(root: Path, revision: str, paths: Sequence[str], target: Path) -> None:
     """Put `paths` as they were at `revision` below `target`."""
-    command = ["git", "-C", str(root), "archive", "--format=tar", f"--output={target / '.tar'}", revision, "--", *paths]
-    done = process.run(command, check=False, timeout=120)
+    done = _git(root, "archive", "--format=tar", f"--output={target / '.tar'}", revision, "--", *paths)
     if not done.ok:
         raise TdiError(f"git could not give {process.joined(paths)} of {revision[:12]}: {done.last_line}")
     archive = target / ".tar"

@@ -62,6 +62,7 @@ def _in_project(project: Project, arguments: list[str]) -> int:
         return _molecule(arguments, dict(os.environ))
     docker.engine()
     project.prepare_artifacts()
+    os.environ["TDI_ARTIFACTS"] = str(project.artifacts)  # a relative one would be another place for each playbook
     if words[0] == "reset":
         raise TdiError(
             "`molecule reset` removes every Molecule container of the engine, other projects' too.",

@@ -2,6 +2,7 @@
 
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,9 +54,9 @@ def try_all(
         with tempfile.TemporaryDirectory(prefix="tdi-try-") as directory:
             _patched_copy(project, head, patch, Path(directory))
     verdicts: dict[str, Verdict] = {}
-    for patch in patches:
-        verdicts[str(patch)] = try_one(project, patch, head)
-        display.show(verdicts[str(patch)], project.artifacts / "try" / patch.stem, str(patch))
+    for patch, artifacts in zip(patches, _own_directories(project, patches), strict=True):
+        verdicts[str(patch)] = try_one(project, patch, head, artifacts)
+        display.show(verdicts[str(patch)], artifacts, str(patch))
         if patch in expected:
             out.print(f"expected: {expected[patch]}\n")
     write({"schema": 1, "patches": {name: verdict.as_json() for name, verdict in verdicts.items()}})
@@ -74,8 +75,19 @@ def _as_expected(verdicts: Mapping[str, Verdict], expected: Mapping[Path, Class]
     return ExitCode.DOES_NOT_HOLD if wrong else ExitCode.HOLDS
 
 
-def try_one(project: Project, patch: Path, head: str) -> Verdict:
-    """The verdict for one patch against `head`; its logs and records are kept in artifacts/try/NAME."""
+def _own_directories(project: Project, patches: Sequence[Path]) -> list[Path]:
+    """A directory for the results of each patch: artifacts/try/NAME, with a number where a name comes again."""
+    seen: Counter[str] = Counter()
+    directories = []
+    for patch in patches:
+        seen[patch.stem] += 1
+        number = f"-{seen[patch.stem]}" if seen[patch.stem] > 1 else ""
+        directories.append(project.artifacts / "try" / f"{patch.stem}{number}")
+    return directories
+
+
+def try_one(project: Project, patch: Path, head: str, artifacts: Path) -> Verdict:
+    """The verdict for one patch against `head`; its logs and records are kept in `artifacts`."""
     with tempfile.TemporaryDirectory(prefix="tdi-try-") as directory:
         copy = Path(directory) / "checkout"
         copy.mkdir()
@@ -83,7 +95,7 @@ def try_one(project: Project, patch: Path, head: str) -> Verdict:
         # The copy has no history: production is what HEAD deploys, and that is said.
         former = production.Before(head, "HEAD, which the patch is against", project.root)
         with display.Display(f"{patch.name}: ") as progress:
-            return verdict_run.run_verdict(Project(copy, project.artifacts / "try" / patch.stem), progress, former)
+            return verdict_run.run_verdict(Project(copy, artifacts), progress, former)
 
 
 def _patched_copy(project: Project, head: str, patch: Path, copy: Path) -> None:

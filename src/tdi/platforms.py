@@ -41,9 +41,10 @@ def load(project: Project) -> Platforms:
             name: Platform(name, row["distribution"], row["image"], row["suite"], tuple(row["components"]))
             for name, row in table["platforms"].items()
         }
-        return Platforms(table["default"], rows)
+        default = rows[table["default"]].name
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-        raise TdiError(f"{file} is not a table of platforms: {error}.") from None
+        raise TdiError(f"{file} is not a table of platforms: {' '.join(str(error).split())}.") from None
+    return Platforms(default, rows)
 
 
 def wanted(table: Platforms) -> Platform | None:

@@ -118,7 +118,7 @@ def _role_as_it_stood(project: Project, before: Before, tree: Path) -> tuple[Pat
     current = scenario.load(project, "upgrade").playbooks["converge"]
     if before.revision is None:
         return project.roles, current
-    playbook = str(current.relative_to(project.root))
+    playbook = str(current.relative_to(project.root.resolve()))
     repository = before.repository or project.root
     there = git.has(repository, before.revision, playbook)
     git.extract(repository, before.revision, ["roles", playbook] if there else ["roles"], tree)
@@ -137,9 +137,12 @@ def _pulled(name: str) -> ProductionImage:
     architecture = docker.image_facts(name)["Architecture"]
     if architecture != engine.architecture:
         raise TdiError(f"TDI_PRODUCTION_IMAGE: {name} is for {architecture}, the engine needs {engine.architecture}.")
-    return ProductionImage(
-        identity, name, f"pulled, {docker.image_facts(name).get('RepoDigests', [''])[0]}", built=False
-    )
+    return ProductionImage(identity, name, f"pulled, {_digest(name)}", built=False)
+
+
+def _digest(name: str) -> str:
+    digests = docker.image_facts(name).get("RepoDigests")
+    return str(digests[0]) if digests else "an image without a digest"
 
 
 def _build(project: Project, base: BaseImage, before: Before, roles: Path, playbook: Path, name: str) -> str:

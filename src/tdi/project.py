@@ -72,7 +72,8 @@ def fingerprint(paths: Iterable[Path]) -> str:
     for path in paths:
         files = sorted(path.rglob("*")) if path.is_dir() else [path]
         for file in files:
-            if file.is_dir() or "__pycache__" in file.parts or not (file.exists() or file.is_symlink()):
+            missing = not file.exists() and not file.is_symlink()
+            if missing or "__pycache__" in file.parts or (file.is_dir() and not file.is_symlink()):
                 continue
             content = str(file.readlink()).encode() if file.is_symlink() else file.read_bytes()
             name = file.relative_to(path.parent).as_posix()
@@ -87,10 +88,13 @@ def write_atomically(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-            handle.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+                handle.write(text)
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        finally:
+            Path(name).unlink(missing_ok=True)
     except OSError as error:
         raise TdiError(
             f"{path} cannot be written: {error.strerror}.", "Check its directory and the free space."

@@ -234,6 +234,7 @@ class Scope:
 
     def missing(self, reason: str) -> None:
         """Say that a part of the scope could not be collected."""
+        reason = " ".join(reason.split())
         if reason not in self.reasons:
             self.reasons.append(reason)
 
@@ -1971,8 +1972,8 @@ def unit_debt(machine: Machine, group: list[Process], newest: dict[str, float]) 
         reasons.add("unit-changed")
     stem = name.rpartition(".")[0].partition("@")[0]
     program = os.path.basename(group[0].program.replace(" (deleted)", ""))
-    names = {stem} if INTERPRETERS.match(program) else {stem, program}
-    paths = {"/etc/" + name for name in names} | {"/etc/%s.conf" % name for name in names}
+    stems = {stem} if INTERPRETERS.match(program) else {stem, program}
+    paths = {"/etc/" + part for part in stems} | {"/etc/%s.conf" % part for part in stems}
     for process in group:
         paths |= {word.partition("=")[2] or word for word in process.words if re.match(r"(--?[\w-]+=)?/etc/", word)}
     if stem.startswith("systemd-"):
@@ -2087,6 +2088,9 @@ def packet_filter(machine: Machine, scope: Scope) -> None:
         if not path:
             continue
         status, output, cut = machine.run([path, *arguments])
+        if status and "not permitted" in output:
+            scope.unavailable = "reading the rules needs the capability net_admin, which this machine's root lacks"
+            return
         if status or cut:
             scope.missing("%s: %s" % (program, cut or output.strip()[:200]))
             continue
