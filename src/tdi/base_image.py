@@ -40,13 +40,16 @@ def ensure(project: Project) -> BaseImage:
     table = platforms.load(project)
     chosen = platforms.wanted(table)
     engine = docker.engine()
-    found = _existing(project, chosen or table.by_name[table.default], engine)
-    if found is None and chosen is None:
-        found = _stand_in(project, table, engine)
+    found = _find(project, table, chosen, engine)
     if found:
         return found
     with only_one("base-image", "another run builds a base image"):
-        return _build(project, table, chosen, engine)
+        return _find(project, table, chosen, engine) or _build(project, table, chosen, engine)
+
+
+def _find(project: Project, table: Platforms, chosen: Platform | None, engine: docker.Engine) -> BaseImage | None:
+    found = _existing(project, chosen or table.by_name[table.default], engine)
+    return found or (None if chosen else _stand_in(project, table, engine))
 
 
 def _stand_in(project: Project, table: Platforms, engine: docker.Engine) -> BaseImage | None:
@@ -82,9 +85,6 @@ def _existing(project: Project, platform: Platform, engine: docker.Engine) -> Ba
 
 def _build(project: Project, table: Platforms, chosen: Platform | None, engine: docker.Engine) -> BaseImage:
     platform, origin, reason = _origin(table, chosen, engine)
-    found = _existing(project, platform, engine)
-    if found:
-        return found
     name = _name(project, platform, engine)
     say(f"Building the base image {name} from {origin} ({reason})")
     labels = {

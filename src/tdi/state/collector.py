@@ -1247,8 +1247,6 @@ def openpgp_keys(machine: Machine, path: str) -> list[tuple[str, str]]:
                 fingerprint = hashlib.sha256(b"\x9b" + len(body).to_bytes(4, "big") + body).hexdigest()
             created = int.from_bytes(body[1:5], "big")
             found.append((fingerprint.upper(), "never"))
-        elif tag == 14:
-            created = 0  # what follows are signatures on a subkey
         elif tag == 2 and created and found:
             lifetime = openpgp_lifetime(body)
             if lifetime is not None:
@@ -1283,9 +1281,8 @@ def openpgp_packets(data: bytes) -> list[tuple[int, bytes]]:
 
 def openpgp_lifetime(signature: bytes) -> int | None:
     """Seconds of validity in a self-signature (0: without end), None for another signature."""
-    if len(signature) < 6 or signature[0] != 4 or not 0x10 <= signature[1] <= 0x1F:
-        return None
-    if signature[1] not in (0x10, 0x11, 0x12, 0x13, 0x1F):
+    # Certifications and direct signatures of a primary key; those of its subkeys are of other types.
+    if len(signature) < 6 or signature[0] != 4 or signature[1] not in (0x10, 0x11, 0x12, 0x13, 0x1F):
         return None
     hashed = signature[6 : 6 + int.from_bytes(signature[4:6], "big")]
     at = 0
