@@ -9,11 +9,20 @@ import pytest
 
 from tdi import same_state, verifier
 from tdi.project import Project
+from tdi.state import invariants
+from tdi.state.record import RecordFile
 from tdi.verifier import Recorder
 
 
 def test_the_machine_can_be_recorded(host: object, machine: str, recorder: Recorder) -> None:  # noqa: ARG001 (names the machine)
     assert recorder(machine).stat().st_size > 0
+
+
+def test_nothing_on_the_machine_is_broken(host: object, machine: str, recorder: Recorder) -> None:  # noqa: ARG001 (names the machine)
+    # What is wrong in the same way on both machines compares as equal.
+    with RecordFile(recorder(machine)) as record:
+        broken = [f"{each.scope} {each.key}: {each.why} {each.action}" for each in invariants.check(record)]
+    assert not broken, "\n".join(broken)
 
 
 def test_same_state_as_a_new_machine(
@@ -30,5 +39,5 @@ def test_same_state_as_a_new_machine(
         pytest.skip("NOT COMPARED: TDI_COMPARE=later leaves the comparison to a later job (tdi state diff)")
     upgraded = recorder(machine)
     with capfd.disabled():  # where the record of fresh has to be made, that is said
-        comparison = same_state.compare_with_fresh(project, upgraded)
+        comparison = same_state.compare_with_fresh(project, machine, upgraded)
     assert comparison.result == "same", same_state.summary(comparison)

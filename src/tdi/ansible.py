@@ -43,10 +43,11 @@ class Failure:
 
 @dataclass
 class Pass:
-    """One converge of one machine: its failure, the tasks that changed something, and whether the recap was seen."""
+    """One converge of one machine: its failure, the tasks that changed something, and which task wrote which path."""
 
     failure: Failure | None = None
     changed: list[str] = field(default_factory=list)
+    wrote: dict[str, str] = field(default_factory=dict)
     results: int = 0
 
 
@@ -102,8 +103,8 @@ def converge(
 ) -> Outcome:
     """Converge machines together in one run of ansible-playbook: `scenarios` says what each machine's settings are.
 
-    The scenarios' own converge playbook runs `times` times, the first time once the file `gate` exists. `playbook` and
-    `roles` take its place for production images.
+    The scenarios' own converge playbook runs `times` times: with `gate`, the first time once that file exists, the
+    second once the file `gate`-again does. `playbook` and `roles` take its place for production images.
     Raises TdiError where the scenarios disagree in their Ansible settings, since one run has only one set of them.
     """
     chosen = list(scenarios.values())
@@ -213,6 +214,7 @@ class _Reader:
             current.results += 1
             if facts["outcome"] == "changed":
                 current.changed.append(facts["task"])
+                current.wrote |= dict.fromkeys(facts["wrote"], facts["task"])
             elif facts["outcome"] in {"failed", "unreachable"}:
                 unreachable = facts["outcome"] == "unreachable"
                 current.failure = Failure(facts["task"], facts["path"] or "", facts["message"], unreachable)

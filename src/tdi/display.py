@@ -29,6 +29,7 @@ _MEANINGS = {
 
 _SHOWN_FINDINGS = 10
 _SHOWN_LINES = 12
+_SHOWN_PLAN = 20
 
 
 class Display:
@@ -102,6 +103,7 @@ def show(verdict: Verdict, artifacts: Path, title: str = "") -> None:
             out.print()
             out.print(f"{name}, {step.value}:", style="bold", markup=False)
             out.print(_shortened(detail), markup=False)
+    _show_plan(verdict)
     _show_state(verdict)
     colour = {Class.PASS: "bold green", Class.COULD_NOT_RUN: "bold yellow"}.get(verdict.kind, "bold red")
     out.print()
@@ -110,6 +112,17 @@ def show(verdict: Verdict, artifacts: Path, title: str = "") -> None:
         out.print(f"cause: {verdict.trouble} {verdict.remedy}".rstrip(), markup=False)
     total = verdict.seconds.get("total", 0.0)
     out.print(f"platform {verdict.platform or 'unknown'}, {total:.0f} s; logs and records: {artifacts}", markup=False)
+
+
+def _show_plan(verdict: Verdict) -> None:
+    if verdict.plan:
+        out.print()
+        out.print("what the change does to production:", style="bold")
+        for line in verdict.plan[:_SHOWN_PLAN]:
+            out.print(f"  {line}", markup=False)
+        if len(verdict.plan) > _SHOWN_PLAN:
+            out.print(f"  … {len(verdict.plan) - _SHOWN_PLAN} more lines in records/plan.json")
+        out.print()
 
 
 def _show_state(verdict: Verdict) -> None:

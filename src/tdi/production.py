@@ -5,6 +5,7 @@ that the platform was released with, so that an upgrade is one for the packages 
 """
 
 import hashlib
+import json
 import os
 import tempfile
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from tdi.project import Project, fingerprint
 _MAIN = ("main", "origin/main")
 """Where production is deployed from, the first of them that is there."""
 
-_RECIPE = "2"
+_RECIPE = "3"
 """Goes up when the way of building changes, so that images of the old way are not taken for new ones."""
 
 _RELEASE_ONLY = """\
@@ -34,6 +35,9 @@ Package: *
 Pin: release a=*-updates
 Pin-Priority: -1
 """
+
+WROTE_LABEL = "tdi.wrote"
+"""Holds which task wrote which path when production was provisioned, as JSON: it explains left-overs."""
 
 _PIN_FILE = "/etc/apt/preferences.d/tdi-release-only"
 
@@ -175,6 +179,7 @@ def _build(project: Project, base: BaseImage, before: Before, roles: Path, playb
                 "tdi.platform": base.platform,
                 "tdi.base": base.id,
                 "tdi.revision": before.revision or "as checked out",
+                WROTE_LABEL: json.dumps(only.wrote).replace("$", "\\$"),
                 "tdi.created": datetime.now(UTC).isoformat(timespec="seconds"),
             },
         )

@@ -12,12 +12,14 @@ import yaml
 
 from tdi import docker, machines
 from tdi.errors import TdiError
-from tdi.project import Project, fingerprint
+from tdi.project import Project, fingerprint, write_atomically
 from tdi.state import target
 from tdi.state.record import RecordFile
 
-AFTER = "after"
 BEFORE = "before"
+CONVERGED = "converged"
+AFTER = "after"
+"""The moments of a record: before the change, after the first run, and after the second run and the tests."""
 
 
 def directory(project: Project) -> Path:
@@ -38,10 +40,10 @@ def kept_in(temporary: Path, project: Project) -> Iterator[None]:
             del os.environ["TDI_RECORDS"]
         else:
             os.environ["TDI_RECORDS"] = former
-        for name in ("fresh.json", "upgrade-before.json", "upgrade.json", "same-state.json"):
-            (project.records / name).unlink(missing_ok=True)
-            if (temporary / name).exists():
-                shutil.move(temporary / name, project.records / name)
+        for former_file in project.records.iterdir():
+            former_file.unlink()
+        for file in temporary.iterdir():
+            shutil.move(file, project.records / file.name)
 
 
 def path_of(project: Project, scenario: str, moment: str = AFTER) -> Path:
@@ -112,6 +114,18 @@ def read_comparison(project: Project) -> dict[str, Any] | None:
         return None
     document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return document
+
+
+def write_wrote(project: Project, wrote: Mapping[str, Mapping[str, str]]) -> None:
+    """Keep which task wrote which path, by scenario, for whoever explains a difference."""
+    write_atomically(directory(project) / "wrote.json", json.dumps(wrote, indent=2) + "\n")
+
+
+def read_wrote(project: Project) -> dict[str, dict[str, str]]:
+    """What write_wrote kept in this run, or nothing: Molecule alone does not say it."""
+    file = directory(project) / "wrote.json"
+    found: dict[str, dict[str, str]] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return found
 
 
 def comparison_path(project: Project) -> Path:

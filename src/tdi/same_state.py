@@ -3,15 +3,17 @@
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from tdi import ansible, base_image, machines, records, scenario
+from tdi import ansible, base_image, docker, machines, production, records, scenario
 from tdi.console import say
 from tdi.errors import TdiError
 from tdi.project import Project, write_atomically
 from tdi.state.compare import Comparison, compare
 from tdi.state.finding import Names
 from tdi.state.record import RecordFile
+from tdi.state.reports import html, markdown
 from tdi.state.rules import Rules, load_rules
 
 NAMES = Names(a="new", b="upgraded")
@@ -24,8 +26,8 @@ def rules(project: Project) -> Rules:
     return load_rules(file if file.exists() else None)
 
 
-def compare_with_fresh(project: Project, upgraded: Path) -> Comparison:
-    """Compare the upgraded machine's record with that of a new machine, and keep the result as JSON.
+def compare_with_fresh(project: Project, machine: str, upgraded: Path) -> Comparison:
+    """Compare the upgraded machine's record with that of a new machine, and keep the result as JSON, HTML and Markdown.
 
     A record of `fresh` that is missing, or of another role, playbook or base image, is made here and now, and that is
     said. Raises TdiError where one of the records is not whole.
@@ -36,10 +38,32 @@ def compare_with_fresh(project: Project, upgraded: Path) -> Comparison:
     if missing:
         say(f"The record of fresh is made now: {missing}")
         _record_a_new_machine(project, base)
+    blame = blame_for(project, machine)
     with RecordFile(fresh) as new, RecordFile(upgraded) as old:
-        comparison = compare(new, old, rules(project), names=NAMES)
-    write_atomically(records.comparison_path(project), json.dumps(comparison.as_json(), indent=2) + "\n")
+        comparison = compare(new, old, rules(project), names=NAMES, blame=blame)
+    report = records.comparison_path(project)
+    write_atomically(report, json.dumps(comparison.as_json(), indent=2) + "\n")
+    write_atomically(report.with_suffix(".html"), html.render(comparison))
+    write_atomically(report.with_suffix(".md"), markdown.render(comparison))
     return comparison
+
+
+def blame_for(project: Project, machine: str) -> Callable[[str], str | None]:
+    """Who made a path, as far as it is known: the tasks of this run, and those that provisioned production."""
+    wrote = records.read_wrote(project)
+    labels = docker.image_facts(docker.image_of(machine))["Config"]["Labels"] or {}
+    former: dict[str, str] = json.loads(labels.get(production.WROTE_LABEL, "{}"))
+    revision = labels.get("tdi.revision", "")[:7]
+
+    def blame(path: str) -> str | None:
+        for scenario_name in scenario.NAMES:
+            task = wrote.get(scenario_name, {}).get(path)
+            if task:
+                return f"the task '{task}' writes it"
+        task = former.get(path)
+        return f"the task '{task}' wrote it in revision {revision}, which provisioned production" if task else None
+
+    return blame
 
 
 def summary(comparison: Comparison) -> str:

@@ -4,6 +4,7 @@ The steps in order: images → create (and record production before the change) 
 record and compare → the verdict. Playbooks, settings and tests are the scenarios' own.
 """
 
+import json
 import re
 import shutil
 import time
@@ -12,13 +13,29 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from tdi import ansible, base_image, docker, machines, process, production, pytest_run, records, scenario, verifier
+from tdi import (
+    ansible,
+    base_image,
+    docker,
+    machines,
+    process,
+    production,
+    pytest_run,
+    records,
+    same_state,
+    scenario,
+    verifier,
+)
 from tdi.display import Display
 from tdi.errors import TdiError
 from tdi.machines import Machine
-from tdi.project import Project
+from tdi.project import Project, write_atomically
 from tdi.run import Run, new_run
 from tdi.scenario import Scenario
+from tdi.state import plan
+from tdi.state.compare import compare
+from tdi.state.finding import Names
+from tdi.state.record import RecordFile
 from tdi.verdict import MachineOutcome, Result, SameState, Step, Verdict
 
 _ABOUT_PACKAGES = re.compile(r"\bapt\b|fetch|resolv|connect|timed out|network|package|mirror|cache", re.IGNORECASE)
@@ -85,7 +102,9 @@ def _on_machines(
         started = machines.start_all(pairs, run.id)
     with ThreadPoolExecutor() as pool:
         booting = pool.submit(_boot, project, started, gate, verdict)
-        outcome = _converge(settings, started, run, kept, gate, booting, display, verdict)
+        outcome = _converge(project, settings, started, run, kept, gate, pool, booting, display, verdict)
+    written = {machine.scenario: outcome.passes[machine.name][0].wrote for machine in started}
+    records.write_wrote(project, written)
     _judge_converge(outcome, started, settings["fresh"], run, verdict, base)
     working = [
         machine for machine in started if verdict.machines[machine.scenario].steps.get(Step.CONVERGE) is Result.PASS
@@ -112,12 +131,23 @@ def _boot(project: Project, started: Sequence[Machine], gate: Path, verdict: Ver
     gate.touch()
 
 
+def _record_between(project: Project, started: Sequence[Machine], gate: Path) -> None:
+    """Record the machines after their first converge, and let the second one begin."""
+    try:
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda machine: records.record_machine(project, machine.name, records.CONVERGED), started))
+    finally:
+        gate.with_name(f"{gate.name}-again").touch()
+
+
 def _converge(
+    project: Project,
     settings: Mapping[str, Scenario],
     started: Sequence[Machine],
     run: Run,
     kept: Path,
     gate: Path,
+    pool: ThreadPoolExecutor,
     booting: Future[None],
     display: Display,
     verdict: Verdict,
@@ -130,6 +160,7 @@ def _converge(
 
     def observe(event: ansible.Event) -> None:
         if event.name == "play" and event.facts["name"] == ansible.AGAIN:
+            pool.submit(_record_between, project, started, gate)
             display.step(Step.IDEMPOTENCE)
         display.ansible(event)
 
@@ -225,6 +256,9 @@ def _verify(
     for machine in working:
         _judge_tests(verification, machine, verdict.machines[machine.scenario])
     _judge_state(project, verification, verdict, both=len(working) == len(started))
+    for machine in working:
+        _judge_second_run(project, machine, verdict.machines[machine.scenario])
+    _plan(project, verdict)
 
 
 def _judge_tests(verification: pytest_run.Verification, machine: Machine, mine: MachineOutcome) -> None:
@@ -274,6 +308,32 @@ def _look_for_trouble(verdict: Verdict, started: Sequence[Machine]) -> None:
             docker.engine()
             verdict.trouble = f"{trouble[0].upper()}{trouble[1:]}."
             return
+
+
+def _judge_second_run(project: Project, machine: Machine, mine: MachineOutcome) -> None:
+    """Whether the second run left the machine as it was, whatever its tasks reported: `changed_when` can be wrong."""
+    first = records.path_of(project, machine.scenario, records.CONVERGED)
+    second = records.path_of(project, machine.scenario)
+    if mine.steps.get(Step.IDEMPOTENCE) is not Result.PASS or not (first.exists() and second.exists()):
+        return
+    names = Names("once converged", "twice converged")
+    with RecordFile(first) as a, RecordFile(second) as b:
+        found = compare(a, b, same_state.rules(project), names=names, every_allowance_needed=False).findings
+    if found:
+        what = "\n".join(f"{each.scope} {each.key}: {each.why}" for each in found)
+        mine.set(Step.IDEMPOTENCE, Result.FAIL, f"the second run changed the machine, and no task reported it:\n{what}")
+
+
+def _plan(project: Project, verdict: Verdict) -> None:
+    """What the change does to a server in production: from its record before to its record after."""
+    before = records.path_of(project, "upgrade", records.BEFORE)
+    after = records.path_of(project, "upgrade")
+    if not (before.exists() and after.exists()):
+        return
+    with RecordFile(before) as a, RecordFile(after) as b:
+        found = plan.plan(a, b)
+    verdict.plan = list(found.lines())
+    write_atomically(records.directory(project) / "plan.json", json.dumps(found.as_json(), indent=2) + "\n")
 
 
 @contextmanager

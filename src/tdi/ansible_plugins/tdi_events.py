@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from ansible.plugins.callback import CallbackBase
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ansible.executor.stats import AggregateStats
     from ansible.executor.task_result import TaskResult
     from ansible.playbook import Playbook
@@ -30,6 +32,8 @@ requirements: [enable in configuration]
 
 _SECRETIVE = "the output is hidden: no_log is set for this task"
 _LONGEST = 4000
+_AGAIN = "tdi: converge again"
+"""The play between the first and the second converge (tdi.ansible.AGAIN)."""
 
 
 class CallbackModule(CallbackBase):
@@ -61,6 +65,7 @@ class CallbackModule(CallbackBase):
             facts["message"] = _SECRETIVE if task.no_log else _message(values)
         elif values.get("changed"):
             facts["outcome"] = "changed"
+            facts["wrote"] = sorted(set(_paths(values)))
         facts["seconds"] = time.monotonic() - self._began.get(task._uuid, time.monotonic())  # noqa: SLF001
         self._write("result", **facts)
 
@@ -69,14 +74,21 @@ class CallbackModule(CallbackBase):
         self._write("playbook", path=str(playbook._file_name))  # noqa: SLF001
 
     def v2_playbook_on_play_start(self, play: Play) -> None:
-        """A play begins. The first one waits for the machines: they boot while Ansible starts."""
+        """A play begins.
+
+        The first one waits for the machines, which boot while Ansible starts; the one between the two converges waits
+        until the machines have been recorded.
+        """
+        name = play.get_name().strip()
+        self._write("play", name=name)
         gate = os.environ.get("TDI_GATE")
+        if gate and name == _AGAIN:
+            gate += "-again"
         parent = os.getppid()
         while gate and not os.path.exists(gate):  # noqa: PTH110 (no pathlib for a loop that only waits)
             if os.getppid() != parent:
                 raise SystemExit(1)
             time.sleep(0.02)
-        self._write("play", name=play.get_name().strip())
 
     def v2_playbook_on_task_start(self, task: Task, is_conditional: bool) -> None:  # noqa: ARG002, FBT001 (Ansible's signature)
         """A task begins."""
@@ -106,6 +118,14 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_stats(self, stats: AggregateStats) -> None:
         """The recap."""
         self._write("recap", hosts={host: stats.summarize(host) for host in sorted(stats.processed)})
+
+
+def _paths(values: Any) -> Iterator[str]:
+    """The paths that a changed result, or an item of it, names as its destination."""
+    for one in (values, *(item for item in values.get("results") or () if item.get("changed"))):
+        path = one.get("dest") or one.get("path")
+        if isinstance(path, str) and path.startswith("/") and one.get("state") != "absent":
+            yield path
 
 
 def _message(values: Any) -> str:

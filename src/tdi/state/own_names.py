@@ -1,128 +1,172 @@
-"""A machine's own names and addresses: each stands in its record as `{name}` or `{address}`.
+"""A machine's own names and addresses, so that they alone do not make two servers of a fleet differ.
 
-Without that every server of a fleet would differ from every other one. Only what is certainly the machine's own is
-replaced: addresses and names with a dot wherever the record has text; a short name only in the files that hold it
-(`TEXTS` and whatever else was recorded with its text), and where it cannot be mistaken for a word, which is decided by
-a digit or a hyphen in it and by the scope.
+Records stay as they were taken. An object of a machine that mentions its own name or address is compared with each of
+them replaced by a token, on both sides. So a hosts file that names every server of the fleet is equal as it is, one
+that names only its own server is equal but for the tokens, and any further difference is still one.
 """
 
 import hashlib
 import ipaddress
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from tdi.state.record import RecordFile
 
 TEXTS = (r"^/etc/(hostname|hosts|mailname)$",)
-"""Files that hold the machine's name on each server; their text is recorded so that the name can be replaced."""
+"""Files that hold the machine's name on each server: their text is recorded, for a hash tells nothing about it."""
 
 NAME = "{name}"
 ADDRESS = "{address}"
+RULE = "own-names"
+"""What reports call the suppression of a difference in nothing but the machines' own names and addresses."""
 
 _HOSTS = "/etc/hosts"
-_COMMON = frozenset({"localhost", "localdomain", "ip6-localhost", "ip6-loopback"})
-# What these hold came from packages and accounts, and a host may be called as a package or user is.
-_NO_SHORT_NAMES = frozenset({"packages", "apt", "dpkg", "alternatives", "users", "groups", "sudoers", "modules"})
-_BOUNDARY = r"A-Za-z0-9_"
+_COMMON = frozenset({"localhost", "ip6-localhost", "ip6-loopback"})
+_NO_SHORT_NAMES = frozenset({"packages", "apt", "dpkg", "alternatives", "users", "groups"})
+"""Where a host `redis` and a host `nginx` have objects that are called so, and are not called after them."""
 
 
 @dataclass(frozen=True)
 class Own:
-    """The names and addresses of one machine, longest first."""
+    """The names and addresses of one machine, in lower case."""
 
-    names: tuple[str, ...]
-    addresses: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, names: Iterable[str], addresses: Iterable[str], record: RecordFile) -> "Own":
-        """What is known from outside (`names` may hold addresses), the recorded host name, and its lines in hosts."""
-        given = {*names, str(record.meta.get("hostname") or "")}
-        found = {name.lower() for name in given if not is_address(name)}
-        where = {text for text in (*given, *addresses) if is_address(text)}
-        for words in _hosts_lines(record):
-            if found & {word.lower() for word in words[1:]}:
-                found |= {word.lower() for word in words[1:]}
-        keep = {name for name in found if len(name) > 1 and name.partition(".")[0] not in _COMMON}
-        kept = {text for text in where if not ipaddress.ip_address(text).is_loopback}
-        return cls(tuple(sorted(keep, key=_longest)), tuple(sorted(kept, key=_longest)))
+    def of(cls, record: RecordFile) -> "Own":
+        """Those of a recorded machine: its host name, what its hosts file says of it, and what its meta part has.
 
-    def replace(self, text: str, *, short: bool) -> str:
-        """`text` with its tokens; `short` says whether every short name is replaced, or only unmistakable ones."""
-        if self._certain:
-            text = self._certain.sub(self._token, text)
-        if short and self._short:
-            text = self._short.sub(NAME, text)
-        return text
+        `tdi state fleet` notes there under `own` what the inventory calls the machine, and its addresses.
+        """
+        noted: Mapping[str, list[str]] = record.meta.get("own") or {}
+        given = {str(word).lower() for words in (noted.get("names", ()), noted.get("addresses", ())) for word in words}
+        given.add(str(record.meta.get("hostname") or "").lower())
+        names = {word for word in given if not _is_address(word)}
+        for _, *called in _hosts_lines(record):
+            if names & {*called}:
+                names |= {*called}
+        addresses = (word for word in given if _is_address(word) and not ipaddress.ip_address(word).is_loopback)
+        return cls(_ordered(word for word in names if word and word not in _COMMON), _ordered(addresses))
 
     @cached_property
-    def mark(self) -> re.Pattern[str] | None:
-        """Matches wherever one of them may be; most objects need no closer look."""
-        words = "|".join(re.escape(word) for word in (*self.names, *self.addresses))
-        return re.compile(words, re.IGNORECASE) if words else None
+    def mark(self) -> re.Pattern[str]:
+        """Matches wherever one of them may stand; most objects need no closer look."""
+        return re.compile("|".join(map(re.escape, (*self.names, *self.addresses))) or "(?!)", re.IGNORECASE)
 
     @cached_property
-    def _certain(self) -> re.Pattern[str] | None:
-        dotted = [name for name in self.names if "." in name]
-        return _words(r"\w.:-", (*dotted, *self.addresses))
+    def _long(self) -> re.Pattern[str]:
+        dotted = _alone([name for name in self.names if "." in name])
+        # An address may be followed by a port, and none may go on before or behind it.
+        addresses = [f"(?<![\\w.:]){re.escape(word)}(?!\\w|[.:]*\\.\\d|:[\\da-f]*:)" for word in self.addresses]
+        return re.compile("|".join([dotted, *addresses]), re.IGNORECASE)
 
     @cached_property
-    def _short(self) -> re.Pattern[str] | None:
-        return _words(r"\w.-", [name for name in self.names if "." not in name])
+    def _short(self) -> re.Pattern[str]:
+        return re.compile(_alone([name for name in self.names if "." not in name]), re.IGNORECASE)
 
-    @cached_property
-    def unmistakable(self) -> bool:
-        """Whether the short names can stand for themselves outside the files that are known to hold them."""
-        return all(re.search(r"[0-9-]", name) for name in self.names if "." not in name)
-
-    def _token(self, found: re.Match[str]) -> str:
-        return ADDRESS if found.group().lower() in self.addresses else NAME
+    def replace(self, text: str, *, short: bool = True) -> str:
+        """`text` with tokens for what is the machine's own; its names without a dot only where `short` says so."""
+        text = self._long.sub(lambda found: ADDRESS if found.group().lower() in self.addresses else NAME, text)
+        return self._short.sub(NAME, text) if short else text
 
 
-def is_address(text: str) -> bool:
-    """Whether `text` is an IPv4 or IPv6 address."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
+@dataclass(frozen=True)
+class Tokened:
+    """An object of a record, as it is and with tokens."""
+
+    scope: str
+    key: str
+    line: bytes
+    token_key: str
+    token_line: bytes
 
 
-def replaced(record: RecordFile, scope: str, own: Own) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The objects of a scope in the order of their keys, with tokens for what is the machine's own.
-
-    Two objects that become one (a service on two addresses) stay one. A file's text is replaced and its hash is made
-    of that, so that it equals another machine's that differs in nothing else.
-    """
-    if scope == "files":
+def tokened(record: RecordFile, own: Own) -> Iterator[Tokened]:
+    """The objects of a record in which tokens take the place of something."""
+    for scope in record.scopes:
         for key, text in record.objects(scope):
+            if scope == "files" and '"text":' not in text:
+                continue
+            if not own.mark.search(text) and (scope == "files" or not own.mark.search(key)):
+                continue
             attributes = json.loads(text)
-            if "text" in attributes and own.mark and own.mark.search(attributes["text"]):
-                _replace_content(attributes, own)
-            yield key, attributes
-        return
-    short = own.unmistakable and scope not in _NO_SHORT_NAMES
-    found: dict[str, dict[str, Any]] = {}
-    for key, text in record.objects(scope):
-        attributes = json.loads(text)
-        if own.mark and (own.mark.search(text) or own.mark.search(key)):
-            attributes = _walk(attributes, own, short=short)
-            found.setdefault(own.replace(key, short=short), attributes)
+            if scope == "files":
+                changed, token_key = _content(attributes, own), key
+            else:
+                short = scope not in _NO_SHORT_NAMES
+                changed, token_key = _walk(attributes, own, short=short), own.replace(key, short=short)
+            if changed != attributes or token_key != key:
+                yield Tokened(scope, key, line_of(key, attributes), token_key, line_of(token_key, changed))
+
+
+class Reference(RecordFile):
+    """The record that the others are compared with."""
+
+    def __init__(self, path: Path) -> None:
+        """Open it and find out which of its objects have tokens."""
+        super().__init__(path)
+        self.tokens: dict[tuple[str, bytes], tuple[str, bytes]] = {}
+        for scope in self.scopes:
+            # A common state has tokens already.
+            for key, text in self.objects(scope):
+                if NAME in text or ADDRESS in text or NAME in key or ADDRESS in key:
+                    line = line_of(key, json.loads(text))
+                    self.tokens[scope, line] = (key, line)
+        for found in tokened(self, Own.of(self)):
+            self.tokens[found.scope, found.token_line] = (found.key, found.line)
+
+
+class Adapted(RecordFile):
+    """A record in which what differs from a reference in nothing but own names stands as the reference has it."""
+
+    def __init__(self, path: Path, reference: Reference) -> None:
+        """Open it and adapt it; raises TdiError if it is no whole record."""
+        self._instead: dict[str, dict[bytes, tuple[str, bytes]]] = {}
+        super().__init__(path)
+        instead: dict[str, dict[bytes, tuple[str, bytes]]] = {}
+        self.adapted = 0
+        for found in tokened(self, Own.of(self)):
+            there = reference.tokens.get((found.scope, found.token_line))
+            if there and there[1] != found.line:
+                instead.setdefault(found.scope, {})[found.line] = there
+                self.adapted += 1
+        self._instead = instead
+
+    def lines(self, scope: str) -> Iterator[bytes]:
+        """Yield the raw lines of a scope's objects in the order of their keys."""
+        instead = self._instead.get(scope)
+        if not instead:
+            yield from super().lines(scope)
+        elif scope == "files":  # paths stay
+            yield from (instead[line][1] if line in instead else line for line in super().lines(scope))
         else:
-            found[key] = attributes
-    yield from sorted(found.items())
+            found = {}
+            for line in super().lines(scope):
+                key, kept = instead.get(line) or (json.JSONDecoder().raw_decode(line.decode("ascii"))[0], line)
+                found[key] = kept
+            yield from (found[key] for key in sorted(found))
 
 
-def _replace_content(attributes: dict[str, Any], own: Own) -> None:
-    content = attributes["text"].encode("utf-8")
-    if attributes.get("hash") != f"sha256:{hashlib.sha256(content).hexdigest()}":
-        return  # the text is not the whole content, so nothing may be concluded from it
-    text = own.replace(attributes["text"], short=True)
-    content = text.encode("utf-8")
-    attributes.update(text=text, size=len(content), hash=f"sha256:{hashlib.sha256(content).hexdigest()}")
+def line_of(key: str, attributes: Mapping[str, Any]) -> bytes:
+    """An object as a canonical record has it on its line, without the comma."""
+    return f"{json.dumps(key)}: {json.dumps(attributes, sort_keys=True, separators=(',', ':'))}".encode("ascii")
+
+
+def _content(attributes: dict[str, Any], own: Own) -> dict[str, Any]:
+    text = own.replace(attributes["text"])
+    if text == attributes["text"] or attributes.get("hash") != _hash(attributes["text"]):
+        return attributes  # where the text is not the whole content, it says nothing about the rest
+    return {**attributes, "text": text, "hash": _hash(text), "size": len(text.encode())}
+
+
+def _hash(text: str) -> str:
+    return f"sha256:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def _walk(value: Any, own: Own, *, short: bool) -> Any:
@@ -131,25 +175,34 @@ def _walk(value: Any, own: Own, *, short: bool) -> Any:
     if isinstance(value, list):
         return [_walk(item, own, short=short) for item in value]
     if isinstance(value, dict):
-        return {own.replace(name, short=short): _walk(item, own, short=short) for name, item in value.items()}
+        return {name: _walk(item, own, short=short) for name, item in value.items()}
     return value
 
 
 def _hosts_lines(record: RecordFile) -> Iterator[list[str]]:
-    """The words of each line of the machine's hosts file, where its text was recorded."""
+    """Address and names of each line of the machine's hosts file, where its text was recorded."""
     for key, text in record.objects("files"):
         if key >= _HOSTS:
             if key == _HOSTS:
-                lines = str(json.loads(text).get("text", "")).splitlines()
+                lines = str(json.loads(text).get("text", "")).lower().splitlines()
                 yield from (words for line in lines if (words := line.partition("#")[0].split()))
             return
 
 
-def _longest(word: str) -> tuple[int, str]:
-    return -len(word), word
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
-def _words(boundary: str, words: Iterable[str]) -> re.Pattern[str] | None:
-    """Matches the words where they stand alone: not as a part of what `boundary` (a class of characters) goes on with."""
-    listed = "|".join(re.escape(word) for word in words)
-    return re.compile(f"(?<![{boundary}])(?:{listed})(?![{boundary}])", re.IGNORECASE) if listed else None
+def _ordered(words: Iterable[str]) -> tuple[str, ...]:
+    """Longest first, for a name may begin with a shorter one."""
+    return tuple(sorted(words, key=lambda word: (-len(word), word)))
+
+
+def _alone(names: Iterable[str]) -> str:
+    """A pattern for names where they are not a part of a longer one."""
+    words = "|".join(map(re.escape, names))
+    return f"(?<![\\w.-])(?:{words})(?![\\w-]|\\.\\w)" if words else "(?!)"
