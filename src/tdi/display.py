@@ -127,7 +127,8 @@ def _show_plan(verdict: Verdict) -> None:
 
 def _show_state(verdict: Verdict) -> None:
     if verdict.same_state is SameState.SAME:
-        out.print("same state: yes")
+        apart = f" ({verdict.from_bases} finding(s) come from the base images alone)" if verdict.from_bases else ""
+        out.print(f"same state: yes{apart}")
     elif verdict.same_state is SameState.DIFFERENT:
         out.print()
         out.print(f"same state: no, {len(verdict.findings)} finding(s)", style="bold")

@@ -4,12 +4,15 @@ import json
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from tdi import ansible, base_image, docker, machines, production, records, scenario
 from tdi.console import say
 from tdi.errors import TdiError
 from tdi.project import Project, write_atomically
+from tdi.state import target
+from tdi.state.bases import Bases
 from tdi.state.compare import Comparison, compare
 from tdi.state.finding import Names
 from tdi.state.record import RecordFile
@@ -39,13 +42,41 @@ def compare_with_fresh(project: Project, machine: str, upgraded: Path) -> Compar
         say(f"The record of fresh is made now: {missing}")
         _record_a_new_machine(project, base)
     blame = blame_for(project, machine)
-    with RecordFile(fresh) as new, RecordFile(upgraded) as old:
-        comparison = compare(new, old, rules(project), names=NAMES, blame=blame)
+    with ExitStack() as opened:
+        new, old = (opened.enter_context(RecordFile(file)) for file in (fresh, upgraded))
+        bases = _bases(project, base, machine, opened)
+        comparison = compare(new, old, rules(project), names=NAMES, blame=blame, bases=bases)
     report = records.comparison_path(project)
     write_atomically(report, json.dumps(comparison.as_json(), indent=2) + "\n")
     write_atomically(report.with_suffix(".html"), html.render(comparison))
     write_atomically(report.with_suffix(".md"), markdown.render(comparison))
     return comparison
+
+
+def _bases(project: Project, base: base_image.BaseImage, machine: str, opened: ExitStack) -> Bases | None:
+    """The records of both base images where production stands on another one than a new machine does, else None."""
+    former = machines.base_of(machine)
+    if former == base.id:
+        return None
+    if former == docker.image_of(machine) or docker.image_id(former) is None:
+        say("Production stands on a base image that is not here: what differs because of it cannot be told apart")
+        return None
+    say("Production stands on another base image than a new machine: both are recorded, to tell apart what comes of it")
+    files = [_record_of_base(project, image) for image in (base.id, former)]
+    return Bases(*(opened.enter_context(RecordFile(file)) for file in files))
+
+
+def _record_of_base(project: Project, image: str) -> Path:
+    """The record of a machine that was booted from a base image and not touched; made once an image."""
+    file = project.artifacts / "bases" / f"{image.removeprefix('sha256:')[:16]}.json"
+    if not file.exists():
+        run_id = os.environ.get("TDI_RUN_ID") or machines.new_run_id()
+        settings = scenario.load(project, "fresh")
+        name = f"tdi-{run_id}-{machines.new_run_id()}-base"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with machines.one(name, image, settings.options, run_id) as machine:
+            target.record(f"docker://{machine}", file, **records.settings(project))
+    return file
 
 
 def blame_for(project: Project, machine: str) -> Callable[[str], str | None]:

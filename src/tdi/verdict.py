@@ -107,6 +107,7 @@ class Verdict:
     same_state: SameState = SameState.UNKNOWN
     findings: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    from_bases: int = 0
     plan: list[str] = field(default_factory=list)
     not_compared: str = ""
     trouble: str = ""

@@ -291,6 +291,7 @@ def _judge_state(project: Project, verification: pytest_run.Verification, verdic
         gone = [f"{scope}: {reason}" for scope, reason in comparison["not_compared"].items()]
         verdict.not_compared = "; ".join(gone) if verdict.same_state is SameState.UNKNOWN else ""
         verdict.problems = comparison.get("problems", [])
+        verdict.from_bases = len(comparison.get("from_bases", []))
     elif both:
         failed = [test.message for test in compared if test.outcome == "failed"]
         verdict.not_compared = "; ".join(failed) or "the machines were not compared"

@@ -1,7 +1,9 @@
 """`tdi state`: record a machine, compare two records, allow a finding."""
 
 import io
+import json
 import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -104,6 +106,71 @@ def diff_command(
             "Record again, or say in the rules file under acceptable_unavailable why that is acceptable.",
         )
     return _CODES[comparison.result]
+
+
+@state.command("fleet")
+@click.option(
+    "-i", "--inventory", "inventories", multiple=True, required=True, metavar="INVENTORY", help="As Ansible's."
+)
+@click.option("--reference", metavar="RECORD|HOST|GROUP", help="What each host is compared with; see above.")
+@click.option("--limit", metavar="PATTERN", help="Only these hosts, as Ansible's.")
+@click.option("--forks", type=click.IntRange(min=1), help="Hosts that are recorded at a time, as Ansible's.")
+@click.option(
+    "--become/--no-become",
+    default=None,
+    help="Record as root by Ansible's become, or not.  [default: as Ansible is configured]",
+)
+@click.option("--text", multiple=True, metavar="REGEX", help="Keep the text of files with such paths (^…$).")
+@click.option("--rules", type=_file, help="The rules file; without it only the built-in rules hold.")
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Keep records, report and log here.")
+@click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
+@click.option("--verbose", is_flag=True, help="Show every finding (text).")
+def fleet_command(
+    inventories: tuple[str, ...],
+    *,
+    reference: str | None,
+    limit: str | None,
+    forks: int | None,
+    become: bool | None,
+    text: tuple[str, ...],
+    rules: Path | None,
+    output: Path | None,
+    form: str,
+    verbose: bool,
+) -> int:
+    """Record every host of an Ansible inventory, and say which of them are not in the state of the reference.
+
+    Ansible reaches the hosts, with the connections, privileges and passwords of its configuration and the inventory.
+    The reference is a record, a host, or the most common state of a group; without it, of all hosts. Names and
+    addresses that are a host's own do not count as a difference.
+
+    Exits with 0 if all hosts are in the same state, 1 if not, 2 if that cannot be said of one: a host that was not
+    reached or not recorded completely. 2 comes before 1, for the fleet may be worse than what was found; the report
+    has the differences of all others nevertheless.
+    """
+    from tdi.state import fleet as fleets  # noqa: PLC0415 (`--help` and small commands stay quick)
+    from tdi.state.reports import fleet as fleet_report  # noqa: PLC0415
+
+    loaded = load_rules(rules)
+    with tempfile.TemporaryDirectory(prefix="tdi-fleet-") as scratch:
+        found = fleets.run_fleet(
+            inventories,
+            output or Path(scratch),
+            reference=reference,
+            limit=limit,
+            rules=loaded,
+            text=text,
+            forks=forks,
+            become=become,
+        )
+    document = json.dumps(found.as_json(), indent=2) + "\n"
+    if output:
+        write_atomically(output / "report.json", document)
+    if form == "text":
+        fleet_report.show(found, console.out, verbose=verbose)
+    else:
+        click.echo(document if form == "json" else fleet_report.render(found), nl=False)
+    return _CODES[found.result]
 
 
 @state.command("allow")

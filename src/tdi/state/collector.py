@@ -3,6 +3,15 @@
 It is sent over standard input (`python3 -I -S -B -X utf8 - SETTINGS`), so it knows no file of its own, and it leaves
 nothing behind. SETTINGS is one JSON object, see `Settings`. The canonical record goes to standard output.
 
+A baseline names the hashes of files by what tells that a file was not touched since: path, inode, size, time of content
+and time of status change (ctime). With one, a file that all five describe is not read again. In containers of one image
+on overlayfs, files of the lower layers show the inode and the times that they have in their layer, the same in each
+container, until something writes to one, changes its owner or mode, or copies it: that makes it a file of the container
+with a ctime of its own. No system call sets a ctime; only root could forge one, by turning the clock back to the very
+nanosecond, and root could as well replace the Python that runs this. Where a storage driver copies files instead, or
+for an image that was unpacked again, nothing matches and everything is read. Files that changed less than two seconds
+before a baseline was made are left out of it: the clock of a file system is not finer than a few milliseconds.
+
 How the work is shared out: one child process collects every small scope, one child per core hashes files, the parent
 walks the tree and puts the parts in order. Whatever fails costs its own scope only, which then says why.
 """
@@ -43,6 +52,11 @@ COMMAND_SECONDS = 20
 COMMAND_BYTES = 8 * 1024 * 1024
 SCOPE_SECONDS = 60
 
+# The caller puts the baseline here: base64 of the zlib-compressed JSON object `files` of what `make_baseline` wrote.
+BASELINE = b""
+# See the docstring: what changed this short a time before a baseline is not in it.
+BASELINE_AGE = 2 * 10**9
+
 SEPARATORS = (",", ":")
 encode = json.JSONEncoder(sort_keys=True, separators=SEPARATORS).encode
 encode_key = json.encoder.encode_basestring_ascii
@@ -61,7 +75,7 @@ class Settings:
     """What the caller asks for; every part may be left out of the JSON object."""
 
     def __init__(self, given: dict[str, Any]) -> None:
-        unknown = set(given) - {"text", "probes", "exclude", "scopes", "root"}
+        unknown = set(given) - {"text", "probes", "exclude", "scopes", "root", "make_baseline"}
         if unknown:
             raise ValueError("unknown settings: " + ", ".join(sorted(unknown)))
         self.root = given.get("root") or "/"
@@ -70,6 +84,7 @@ class Settings:
         self.exclude = list(given.get("exclude") or [])
         self.probes = list(given.get("probes") or [])
         self.scopes = given.get("scopes")
+        self.make_baseline = bool(given.get("make_baseline"))
 
 
 # --- reading the machine ---------------------------------------------------------------------------------------------
@@ -532,13 +547,19 @@ ENABLEMENT = re.compile(
 )
 
 
-def unchanged(before: os.stat_result, after: os.stat_result) -> bool:
-    """Whether nobody wrote to a file between two looks at it."""
-    return (before.st_size, before.st_mtime_ns, before.st_ctime_ns) == (
-        after.st_size,
-        after.st_mtime_ns,
-        after.st_ctime_ns,
-    )
+def identity(status: os.stat_result) -> list[int]:
+    """What stays the same of a file as long as nobody touches it."""
+    return [status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+
+
+def read_baseline() -> dict[str, list[Any]]:
+    """Path → [identity, hash, md5 sum or ""] of the baseline that came with this program."""
+    if not BASELINE:
+        return {}
+    import zlib  # noqa: PLC0415 - most records have no baseline
+
+    loaded: dict[str, list[Any]] = json.loads(zlib.decompress(binascii.a2b_base64(BASELINE)))
+    return loaded
 
 
 class Describer:
@@ -553,6 +574,11 @@ class Describer:
         self.by_inode: dict[tuple[int, int], dict[str, Any]] = {}
         self.hashed = 0
         self.hashed_bytes = 0
+        self.reused = 0
+        # Entries of the baseline that is made, for files that were last touched before `made_until`.
+        self.made: dict[str, list[Any]] = {}
+        self.made_until = time.time_ns() - BASELINE_AGE
+        self.baseline = read_baseline()
         self.skipped: list[str] = []
 
     def lines(self, begin: int, end: int) -> tuple[int, str]:
@@ -567,7 +593,11 @@ class Describer:
             except OSError as error:
                 attributes = {"type": "unknown", "error": error.strerror or "error %s" % error.errno}
                 self.skipped.append("%s: %s" % (path, attributes["error"]))
-            lines.append(encode_key(path) + ": " + encode(attributes))
+            if not self.machine.settings.make_baseline:
+                lines.append(encode_key(path) + ": " + encode(attributes))
+        if self.machine.settings.make_baseline:
+            lines = [encode_key(path) + ": " + encode(entry) for path, entry in sorted(self.made.items())]
+            self.made.clear()
         return len(lines), ",\n".join(lines)
 
     def describe(self, real: str, path: str) -> dict[str, Any]:
@@ -606,9 +636,13 @@ class Describer:
         inode = (status.st_dev, status.st_ino)
         known = self.by_inode.get(inode) if status.st_nlink > 1 else None
         if known is None:
+            known = self.known_from_baseline(path, status, check=digest != "")
+        if known is None:
             known = self.read(real, status, check=digest != "")
-            if status.st_nlink > 1:
-                self.by_inode[inode] = known
+        if status.st_nlink > 1:
+            self.by_inode[inode] = known
+        if self.machine.settings.make_baseline and "hash" in known and status.st_ctime_ns < self.made_until:
+            self.made[path] = [identity(status), known["hash"], known.get("md5", "")]
         for name in ("size", "hash", "unstable", "error"):
             if name in known:
                 attributes[name] = known[name]
@@ -621,6 +655,14 @@ class Describer:
                 if pattern.search(path):
                     self.text(real, attributes)
                     break
+
+    def known_from_baseline(self, path: str, status: os.stat_result, *, check: bool) -> dict[str, Any] | None:
+        """What the baseline knows of a file that was not touched since; None if it has to be read."""
+        entry = self.baseline.get(path)
+        if entry is None or entry[0] != identity(status) or (check and not entry[2]):
+            return None
+        self.reused += 1
+        return {"size": status.st_size, "hash": entry[1], "md5": entry[2]}
 
     def text(self, real: str, attributes: dict[str, Any]) -> None:
         """Add the text of a file that the caller has allowed, unless it is none or holds a key."""
@@ -655,10 +697,12 @@ class Describer:
                 before = os.fstat(file)
                 if not stat.S_ISREG(before.st_mode) or before.st_ino != expected.st_ino:
                     return {"unstable": True}
+                if identity(before) != identity(expected) and self.machine.settings.make_baseline:
+                    return {"unstable": True}
                 if before.st_blocks * 512 > HASH_LIMIT:
                     return {"size": before.st_size, "error": "more than %d bytes of data, not hashed" % HASH_LIMIT}
                 known = self.digest(file, before.st_size, check=check)
-                if unchanged(before, os.fstat(file)):
+                if identity(before) == identity(os.fstat(file)):
                     self.hashed += 1
                     self.hashed_bytes += before.st_size
                     return known
@@ -673,23 +717,19 @@ class Describer:
             known["hash"] = "sha256-blocks:" + self.blocks(file, size)
             return known
         md5 = new_md5() if check else None
-        if size <= BLOCK:
-            data = os.read(file, size + 1)
-            known["hash"] = hash_of(data)
+        hasher = hashlib.sha256()
+        left = size
+        while left > 0:
+            # Into one buffer that stays in the processor's cache: a new one for each file costs more than hashing it.
+            count = os.readv(file, [self.buffer])
+            if not count:
+                break
+            part = self.buffer[:count]
+            hasher.update(part)
             if md5:
-                md5.update(data)
-        else:
-            hasher = hashlib.sha256()
-            left = size
-            while left > 0:
-                count = os.readv(file, [self.buffer])
-                if not count:
-                    break
-                hasher.update(self.buffer[:count])
-                if md5:
-                    md5.update(self.buffer[:count])
-                left -= count
-            known["hash"] = "sha256:" + hasher.hexdigest()
+                md5.update(part)
+            left -= count
+        known["hash"] = "sha256:" + hasher.hexdigest()
         if md5:
             known["md5"] = md5.hexdigest()
         return known
@@ -1527,10 +1567,10 @@ def cron(machine: Machine, scope: Scope) -> None:
                 scope.objects["%s: %s" % (path, shown)] = attributes
                 continue
             schedule, command = " ".join(job.group(1).split()), job.group(2)
-            if not user:
-                owner, _, command = command.partition(" ")
-            else:
-                owner = user
+            owner = user
+            if not owner:
+                # Blanks or tabs part the user from the command, as they part the columns before.
+                owner, command = [*command.split(None, 1), ""][:2]
             attributes.update(schedule=schedule, user=owner, command=redact(command.strip()))
             scope.objects["%s: %s %s %s" % (path, schedule, owner, redact(command.strip()))] = attributes
     for period in ("hourly", "daily", "weekly", "monthly", "yearly"):
@@ -1980,11 +2020,14 @@ def unit_debt(machine: Machine, group: list[Process], newest: dict[str, float]) 
             if changed_after(machine, path, limit):
                 reasons.add("configuration-newer:" + path)
             continue
+        # Files only: a directory's own time also changes by what is written in it and removed again. What dpkg or ucf
+        # left beside a file is a finding of its own, and no program reads it by that name.
         for directory, below, names in os.walk(path):
             below.sort()
-            for child in ["", *sorted(names)]:
-                if len(reasons) < 50 and changed_after(machine, os.path.join(directory, child), limit):
-                    reasons.add("configuration-newer:" + os.path.join(directory, child).rstrip("/"))
+            for child in sorted(names):
+                file = os.path.join(directory, child)
+                if len(reasons) < 50 and not LEFTOVER.match(child) and changed_after(machine, file, limit):
+                    reasons.add("configuration-newer:" + file)
     return reasons
 
 
@@ -2453,7 +2496,12 @@ def hash_work(describer: Describer, queue: int, slices: list[tuple[int, int]], o
         count, lines = describer.lines(*slices[number])
         data = lines.encode("ascii")
         write_all(output, encode({"slice": number, "count": count, "length": len(data)}).encode() + b"\n" + data)
-    totals = {"hashed": describer.hashed, "bytes": describer.hashed_bytes, "skipped": describer.skipped[:5]}
+    totals = {
+        "hashed": describer.hashed,
+        "bytes": describer.hashed_bytes,
+        "reused": describer.reused,
+        "skipped": describer.skipped[:5],
+    }
     write_all(output, encode(dict(totals, length=0)).encode() + b"\n")
 
 
@@ -2539,6 +2587,7 @@ def finish_files(tree: Tree, slices: list[tuple[int, int]], outputs: list[bytes]
             else:
                 result.hashed["files"] += header["hashed"]
                 result.hashed["bytes"] += header["bytes"]
+                result.hashed["reused"] += header["reused"]
                 reasons += header["skipped"]
     lost = [number for number in range(len(slices)) if number not in bodies]
     if lost:
@@ -2648,11 +2697,25 @@ def write_record(
     output.flush()
 
 
+def make_baseline(settings: Settings, output: IO[bytes]) -> None:
+    """Write what a later record of a machine from the same image need not read again."""
+    tree, slices, workers = start_hashing(Machine(settings))
+    results = drain([pipe for _, pipe in workers])
+    for child, _ in workers:
+        os.waitpid(child, 0)
+    result = finish_files(tree, slices, list(results.values()))
+    output.write(b'{"baseline": 1,\n"files": {\n' + b",\n".join(result.bodies) + b"\n}}\n")
+    output.flush()
+
+
 def main() -> None:
     """Read the settings from the command line and record."""
     gc.disable()
     settings = Settings(json.loads(sys.argv[1]) if len(sys.argv) > 1 else {})
-    record(settings, sys.stdout.buffer)
+    if settings.make_baseline:
+        make_baseline(settings, sys.stdout.buffer)
+    else:
+        record(settings, sys.stdout.buffer)
 
 
 if __name__ == "__main__":

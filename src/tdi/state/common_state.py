@@ -1,23 +1,23 @@
 """The most common state of machines: a record in which each object is as most machines have it.
 
-The records are read one after the other; in memory stay a number for each object and form of it, never a record. An
-object is in the common state if most machines have it, in the form that most of those have; in a tie the first machine
-decides on all that is tied, so that the state is one that hangs together. What legitimately differs between machines
-is left out of the count, so that the content of a log does not outvote its owner.
+The records are read one after the other; what stays in memory is a number for each object and form of it, never a
+record. An object is in the common state if most machines have it, in the form that most of those have. In a tie the
+first machine decides, so that what is tied hangs together. What legitimately differs between machines is left out of
+the count: the content of a log must not outvote its owner.
 """
 
 import json
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from tdi.state.own_names import Own, Tokened, tokened
+from tdi.state.own_names import Own, as_text, tokened
 from tdi.state.record import RecordFile, ScopeHeader, ScopeStatus, write_record
-from tdi.state.rules import NoiseRule, Rules
+from tdi.state.rules import Rules
 
 _Form = int
-"""Stands for one form of an object: a hash of its line."""
+"""Stands for one form of an object: a hash of its attributes."""
 
 
 def write_common_state(records: Sequence[Path], output: Path, rules: Rules) -> None:
@@ -26,98 +26,124 @@ def write_common_state(records: Sequence[Path], output: Path, rules: Rules) -> N
     for path in records:
         with RecordFile(path) as record:
             votes.add(record)
-    wanted = votes.result()
-    found: dict[str, dict[str, Mapping[str, Any]]] = {scope: {} for scope in votes.headers()}
-    missing = sum(len(forms) for forms in wanted.values())
+    chosen = votes.result()
+    found: dict[str, dict[str, str]] = {scope: {} for scope in votes.headers}
+    missing = sum(len(forms) for forms in chosen.values())
     for path in records:
         if not missing:
             break
         with RecordFile(path) as record:
-            for scope, key, attributes, form in votes.forms(record):
-                if wanted.get(scope, {}).get(key) == form and key not in found[scope]:
-                    found[scope][key] = attributes
+            for scope, key, text, form in votes.forms(record):
+                if chosen[scope].get(key) == form and key not in found[scope]:
+                    found[scope][key] = text
                     missing -= 1
-    meta = {"target": "the most common state", "hostname": ""}
     write_record(
         output,
-        meta,
-        {scope: (header, sorted(found[scope].items())) for scope, header in votes.headers().items()},
+        {"target": "the most common state"},
+        {
+            scope: (header, ((key, json.loads(text)) for key, text in sorted(found[scope].items())))
+            for scope, header in votes.headers.items()
+        },
     )
 
 
 class _Votes:
-    """Counts which forms of which objects the machines have."""
+    """Counts how many machines have which form of each object."""
 
     def __init__(self, rules: Rules) -> None:
-        self._rules = rules
+        self.headers: dict[str, ScopeHeader] = {}
+        """Each scope of any machine; complete if it is so on one of them."""
+        self._noise = {
+            scope: (re.compile("|".join(f"(?:{rule.match})" for rule in noise)), noise)
+            for scope in {rule.scope for rule in rules.noise}
+            if (noise := [rule for rule in rules.noise_for(scope) if rule.attributes])
+        }
         self._machines: Counter[str] = Counter()
         """Scope → the machines on which it was recorded completely."""
-        self._counts: dict[str, dict[str, Counter[_Form] | tuple[_Form, int]]] = {}
-        """Scope → object → its forms; a pair as long as there is only one, which takes a tenth of the memory."""
-        self._of_first: dict[str, int] = {}
-        """Scope → how many objects the first machine has: they come first in `_counts`."""
+        self._counts: dict[str, dict[str, tuple[_Form, int] | Counter[_Form]]] = {}
+        """Scope → key → forms. As long as there is only one, a pair stands for it: it takes a tenth of the memory."""
+        self._first: dict[str, int] = {}
+        """Scope → how many objects the first machine has. In `_counts` they come before those of others."""
         self._tokened: list[tuple[str, str, _Form, str, _Form]] = []
-        self._why: dict[str, ScopeHeader] = {}
 
     def add(self, record: RecordFile) -> None:
         """Count what a machine has."""
         for scope, header in record.scopes.items():
-            if header.status is ScopeStatus.OK:
-                self._machines[scope] += 1
-            else:
-                self._why.setdefault(scope, header)
+            complete = header.status is ScopeStatus.OK
+            self._machines[scope] += complete
+            if complete or scope not in self.headers:
+                self.headers[scope] = header
         for scope, key, _, form in self._literal(record):
-            objects = self._counts.setdefault(scope, {})
-            known = objects.get(key)
+            forms = self._counts.setdefault(scope, {})
+            known = forms.get(key)
             if known is None:
-                objects[key] = (form, 1)
+                forms[key] = (form, 1)
             elif isinstance(known, Counter):
                 known[form] += 1
             elif known[0] == form:
-                objects[key] = (form, known[1] + 1)
+                forms[key] = (form, known[1] + 1)
             else:
-                objects[key] = Counter({known[0]: known[1], form: 1})
-        for scope, objects in self._counts.items():
-            self._of_first.setdefault(scope, len(objects))
+                forms[key] = Counter({known[0]: known[1], form: 1})
+        for scope in record.scopes:
+            self._first.setdefault(scope, len(self._counts.get(scope, {})))
         self._tokened += [
-            (each.scope, each.key, hash(each.line), each.token_key, hash(each.token_line))
-            for each in self._with_tokens(record)
+            (each.scope, each.key, hash(each.text), each.token_key, hash(each.token_text))
+            for each in tokened(record, Own.of(record))
         ]
 
-    def headers(self) -> dict[str, ScopeHeader]:
-        """Every scope, complete if it is complete on one machine."""
-        return {**self._why, **{scope: ScopeHeader() for scope in self._machines}}
+    def forms(self, record: RecordFile) -> Iterator[tuple[str, str, str, _Form]]:
+        """Scope, key, attributes as JSON text, and form of each object; once more with tokens where it has them."""
+        yield from self._literal(record)
+        for each in tokened(record, Own.of(record)):
+            yield each.scope, each.token_key, each.token_text, hash(each.token_text)
+
+    def _literal(self, record: RecordFile) -> Iterator[tuple[str, str, str, _Form]]:
+        for scope, header in record.scopes.items():
+            if header.status is not ScopeStatus.OK:
+                continue
+            pattern, noise = self._noise.get(scope, (re.compile("(?!)"), []))
+            for key, text in record.objects(scope):
+                if not pattern.fullmatch(key):
+                    yield scope, key, text, hash(text)
+                    continue
+                attributes = json.loads(text)
+                kept = text
+                for rule in (rule for rule in noise if rule.matches(key)):
+                    attributes = {name: attributes[name] for name in attributes if name not in rule.attributes}
+                    # Nobody has a secret in common with the common state.
+                    kept = as_text(attributes) if rule.must_differ else kept
+                yield scope, key, kept, hash(as_text(attributes))
 
     def result(self) -> dict[str, dict[str, _Form]]:
-        """Scope → object → its form in the common state."""
-        chosen: dict[str, dict[str, _Form]] = {}
+        """Scope → key → its form in the common state."""
+        chosen: dict[str, dict[str, _Form]] = {scope: {} for scope in self.headers}
         for scope, objects in self._counts.items():
             machines = self._machines[scope]
-            forms = chosen[scope] = {}
-            for number, (key, counts) in enumerate(objects.items()):
-                present = counts.total() if isinstance(counts, Counter) else counts[1]
-                if present * 2 > machines or (present * 2 == machines and number < self._of_first[scope]):
-                    forms[key] = counts.most_common(1)[0][0] if isinstance(counts, Counter) else counts[0]
+            for number, (key, forms) in enumerate(objects.items()):
+                present = forms.total() if isinstance(forms, Counter) else forms[1]
+                if present * 2 > machines or (present * 2 == machines and number < self._first[scope]):
+                    chosen[scope][key] = forms.most_common(1)[0][0] if isinstance(forms, Counter) else forms[0]
         self._choose_tokens(chosen)
         return chosen
 
     def _choose_tokens(self, chosen: dict[str, dict[str, _Form]]) -> None:
-        """Put an object with tokens where more machines agree on it than on any form without."""
-        votes: Counter[tuple[str, str, _Form]] = Counter()
+        """Take the form with tokens where more machines agree on it than on any form without."""
+        voters: dict[tuple[str, str, _Form], list[tuple[str, _Form]]] = {}
         for scope, key, form, token_key, token_form in self._tokened:
-            if token_key == key or chosen.get(scope, {}).get(key) != form:
-                votes[scope, token_key, token_form] += 1
-        for (scope, key, form), count in votes.most_common():
-            machines = self._machines[scope]
-            forms = chosen.setdefault(scope, {})
-            counts = self._counts[scope].get(key)
-            literal = max(counts.values()) if isinstance(counts, Counter) else counts[1] if counts else machines // 2
-            if count > literal and (scope, key) not in self._decided:
-                forms[key] = form
+            if chosen[scope].get(key) != form or self._count(scope, key, form) * 2 <= self._machines[scope]:
+                voters.setdefault((scope, token_key, token_form), []).append((key, form))
+        for (scope, token_key, token_form), votes in sorted(voters.items(), key=lambda item: len(item[1])):
+            now = chosen[scope].get(token_key)
+            against = self._machines[scope] / 2 if now is None else self._count(scope, token_key, now)
+            if len(votes) > against:
+                for key, form in votes:
+                    if chosen[scope].get(key) == form:
+                        del chosen[scope][key]
+                chosen[scope][token_key] = token_form
 
-    def forms(self, record: RecordFile) -> Iterator[tuple[str, str, Mapping[str, Any], _Form]]:
-        """Scope, key, attributes and form of each object, and of each with tokens."""
-        yield from self._literal(record)
-        for each in self._with_tokens(record):
-            attributes = json.loads(b"{" + each.token_line + b"}")[each.token_key]
-            yield each.scope, each.token_key, attributes, hash(each.token_line)
+    def _count(self, scope: str, key: str, form: _Form) -> int:
+        """How many machines have this form without tokens."""
+        forms = self._counts.get(scope, {}).get(key)
+        if isinstance(forms, Counter):
+            return forms[form]
+        return forms[1] if forms and forms[0] == form else 0

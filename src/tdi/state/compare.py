@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from tdi.state import explain, fold
+from tdi.state.bases import Bases, tell_apart
 from tdi.state.finding import Difference, Finding, Kind, Names
 from tdi.state.record import RecordFile, ScopeStatus, pairs
 from tdi.state.rules import Allowance, NoiseRule, Rules
@@ -47,6 +48,8 @@ class Comparison:
     names: Names
     findings: tuple[Finding, ...]
     """Worst first."""
+    from_bases: tuple[Finding, ...]
+    """What the machines differ in because their base images do; it does not count."""
     suppressed: Mapping[str, int]
     """Rule → the number of differences that it took, or took a part of."""
     compared: Mapping[str, int]
@@ -75,6 +78,8 @@ class Comparison:
             "compared": dict(self.compared),
             "not_compared": dict(self.not_compared),
         }
+        if self.from_bases:
+            document["from_bases"] = [finding.as_json() for finding in self.from_bases]
         if self.problems:
             document["problems"] = list(self.problems)
         return document
@@ -89,12 +94,14 @@ def compare(
     blame: Callable[[str], str | None] | None = None,
     today: dt.date | None = None,
     every_allowance_needed: bool = True,
+    bases: Bases | None = None,
 ) -> Comparison:
     """Compare two records.
 
     `blame` gives for a path who made it, as a clause for the finding's explanation. `today` decides which allowances
     have expired (default: the date in UTC). `every_allowance_needed` is turned off for comparisons that the
-    allowances were not written for. Raises TdiError for a record that turns out to be damaged.
+    allowances were not written for. With `bases`, what differs because the machines stand on different base images is
+    told apart, and does not make them different. Raises TdiError for a record that turns out to be damaged.
     """
     rules = rules or Rules()
     names = names or Names()
@@ -109,19 +116,27 @@ def compare(
         compared[scope] = unequal.compared
     if "files" in compared and not _same_machine(a, b):
         differences += _shared_secrets(a, b, [rule for rule in rules.noise_for("files") if rule.must_differ])
+    inherited: list[Difference] = []
+    if bases:
+        differences, inherited = tell_apart(differences, bases)
     allowances = _Allowances(rules.allow, today or dt.datetime.now(dt.UTC).date())
     groups = [left for group in fold.fold(differences) if (left := allowances.apply(group, suppressed))]
     owners = explain.owners_of(groups, (a, b))
     findings = (explain.describe(group, names, owners, blame) for group in groups)
     return Comparison(
         names=names,
-        findings=tuple(sorted(findings, key=lambda found: (found.severity.rank, found.scope, found.key, found.id))),
+        findings=_worst_first(findings),
+        from_bases=_worst_first(explain.describe(group, names, {}) for group in fold.fold(inherited)),
         suppressed=dict(sorted(suppressed.items())),
         compared=compared,
         not_compared=not_compared,
         not_acceptable=tuple(not_acceptable),
         problems=allowances.problems(every_allowance_needed=every_allowance_needed),
     )
+
+
+def _worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(findings, key=lambda found: (found.severity.rank, found.scope, found.key, found.id)))
 
 
 def _not_compared(a: RecordFile, b: RecordFile, rules: Rules, names: Names) -> tuple[dict[str, str], list[str]]:

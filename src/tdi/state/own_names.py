@@ -82,9 +82,19 @@ class Tokened:
 
     scope: str
     key: str
-    line: bytes
+    text: str
     token_key: str
-    token_line: bytes
+    token_text: str
+
+    @property
+    def line(self) -> str:
+        """The object as it is on its line of the record."""
+        return f"{json.dumps(self.key)}: {self.text}"
+
+    @property
+    def token_line(self) -> str:
+        """The same with tokens."""
+        return f"{json.dumps(self.token_key)}: {self.token_text}"
 
 
 def tokened(record: RecordFile, own: Own) -> Iterator[Tokened]:
@@ -102,7 +112,7 @@ def tokened(record: RecordFile, own: Own) -> Iterator[Tokened]:
                 short = scope not in _NO_SHORT_NAMES
                 changed, token_key = _walk(attributes, own, short=short), own.replace(key, short=short)
             if changed != attributes or token_key != key:
-                yield Tokened(scope, key, line_of(key, attributes), token_key, line_of(token_key, changed))
+                yield Tokened(scope, key, text, token_key, as_text(changed))
 
 
 class Reference(RecordFile):
@@ -111,12 +121,13 @@ class Reference(RecordFile):
     def __init__(self, path: Path) -> None:
         """Open it and find out which of its objects have tokens."""
         super().__init__(path)
-        self.tokens: dict[tuple[str, bytes], tuple[str, bytes]] = {}
+        self.tokens: dict[tuple[str, str], tuple[str, str]] = {}
+        """(Scope, line with tokens) → key and line of the object."""
         for scope in self.scopes:
             # A common state has tokens already.
             for key, text in self.objects(scope):
-                if NAME in text or ADDRESS in text or NAME in key or ADDRESS in key:
-                    line = line_of(key, json.loads(text))
+                line = f"{json.dumps(key)}: {text}"
+                if NAME in line or ADDRESS in line:
                     self.tokens[scope, line] = (key, line)
         for found in tokened(self, Own.of(self)):
             self.tokens[found.scope, found.token_line] = (found.key, found.line)
@@ -129,12 +140,13 @@ class Adapted(RecordFile):
         """Open it and adapt it; raises TdiError if it is no whole record."""
         self._instead: dict[str, dict[bytes, tuple[str, bytes]]] = {}
         super().__init__(path)
-        instead: dict[str, dict[bytes, tuple[str, bytes]]] = {}
         self.adapted = 0
+        """How many objects are not as they were recorded."""
+        instead: dict[str, dict[bytes, tuple[str, bytes]]] = {}
         for found in tokened(self, Own.of(self)):
             there = reference.tokens.get((found.scope, found.token_line))
             if there and there[1] != found.line:
-                instead.setdefault(found.scope, {})[found.line] = there
+                instead.setdefault(found.scope, {})[found.line.encode()] = (there[0], there[1].encode())
                 self.adapted += 1
         self._instead = instead
 
@@ -143,26 +155,26 @@ class Adapted(RecordFile):
         instead = self._instead.get(scope)
         if not instead:
             yield from super().lines(scope)
-        elif scope == "files":  # paths stay
+        elif scope == "files":  # paths stay as they are, and there are many
             yield from (instead[line][1] if line in instead else line for line in super().lines(scope))
         else:
             found = {}
             for line in super().lines(scope):
-                key, kept = instead.get(line) or (json.JSONDecoder().raw_decode(line.decode("ascii"))[0], line)
+                key, kept = instead.get(line) or (json.JSONDecoder().raw_decode(line.decode())[0], line)
                 found[key] = kept
             yield from (found[key] for key in sorted(found))
 
 
-def line_of(key: str, attributes: Mapping[str, Any]) -> bytes:
-    """An object as a canonical record has it on its line, without the comma."""
-    return f"{json.dumps(key)}: {json.dumps(attributes, sort_keys=True, separators=(',', ':'))}".encode("ascii")
+def as_text(attributes: Mapping[str, Any]) -> str:
+    """The attributes of an object as a canonical record has them."""
+    return json.dumps(attributes, sort_keys=True, separators=(",", ":"))
 
 
 def _content(attributes: dict[str, Any], own: Own) -> dict[str, Any]:
     text = own.replace(attributes["text"])
     if text == attributes["text"] or attributes.get("hash") != _hash(attributes["text"]):
         return attributes  # where the text is not the whole content, it says nothing about the rest
-    return {**attributes, "text": text, "hash": _hash(text), "size": len(text.encode())}
+    return {**attributes, "text": text, "hash": _hash(text), "size": len(text.encode("utf-8", "surrogatepass"))}
 
 
 def _hash(text: str) -> str:

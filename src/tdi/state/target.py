@@ -4,6 +4,8 @@ A target is docker://NAME, ssh://[USER@]HOST[:PORT] or local://. Each is one com
 standard input and writes the record to its standard output; nothing is installed on the machine.
 """
 
+import base64
+import gzip
 import json
 import os
 import re
@@ -13,7 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -33,6 +36,10 @@ SECONDS = 3600.0
 # Far beyond any machine: ten million objects. A machine that writes without end stops here.
 BYTES = 4 * 1024**3
 META_LINE = 1024 * 1024
+# A baseline of a million files is about 200 MB.
+BASELINE_BYTES = 512 * 1024**2
+# The line of the collector that a baseline takes the place of.
+NO_BASELINE = b'\nBASELINE = b""\n'
 MESSAGE = 64 * 1024
 
 
@@ -89,14 +96,17 @@ def record(
     meta: Mapping[str, Any] | None = None,
     scopes: Sequence[str] | None = None,
     exclude: Sequence[str] = (),
+    baseline: Path | None = None,
     seconds: float = SECONDS,
 ) -> RecordFile:
     """Record `target` in `output` and return the opened record.
 
     `text` are anchored regular expressions of the configuration files whose text is kept, `probes` the commands to run
     (see `_probe`), `meta` what the caller knows (key, platform, scenario), `scopes` the only scopes wanted, `exclude`
-    directories that are not walked. `output` appears only when the record is complete; `.gz` compresses it. Raises
-    TdiError when the machine cannot be reached or does not deliver a whole record within `seconds`.
+    directories that are not walked. `baseline` is what `record_baseline` made of a machine of the same image on the
+    same host: files that are untouched since are not read again, and `meta.hashed.reused` counts them. `output` appears
+    only when the record is complete; `.gz` compresses it. Raises TdiError when the machine cannot be reached or does
+    not deliver a whole record within `seconds`.
     """
     machine = parse_target(target)
     settings: dict[str, Any] = {
@@ -108,13 +118,69 @@ def record(
         settings["scopes"] = list(scopes)
     extra = {"tool": f"tdi {__version__}", "target": target, "key": None, "platform": None, "scenario": None}
     extra.update(meta or {})
+    program = _program(baseline)
     with atomic_output(output) as file:
-        _collect(machine, settings, extra, file, seconds)
+        _collect(
+            machine, settings, program, lambda process, until: _copy(machine, process, extra, file, until), seconds
+        )
     try:
         return RecordFile(output)
     except TdiError:
         output.unlink(missing_ok=True)
         raise
+
+
+def record_baseline(target: str, output: Path, *, exclude: Sequence[str] = (), seconds: float = SECONDS) -> None:
+    """Write the hashes of the files of `target` to `output`, for later records of machines of the same image.
+
+    When a file counts as untouched, and why that can be trusted, is written down in the collector. Raises TdiError as
+    `record` does.
+    """
+    machine = parse_target(target)
+    settings = {"make_baseline": True, "exclude": list(exclude)}
+    with atomic_output(output) as file:
+
+        def copy(process: subprocess.Popen[bytes], until: float) -> bytes:
+            tail = b""
+            size = 0
+            for block in _blocks(machine, process, until):
+                size += len(block)
+                if size > BASELINE_BYTES:
+                    raise TdiError(f"{machine.text} writes a baseline without end; it was stopped.")
+                file.write(block)
+                tail = (tail + block)[-MESSAGE:]
+            return tail
+
+        _collect(machine, settings, _program(None), copy, seconds)
+    try:
+        _files_of_baseline(output)
+    except TdiError:
+        output.unlink(missing_ok=True)
+        raise
+
+
+def _files_of_baseline(path: Path) -> dict[str, Any]:
+    """Return the entries of a baseline, by path. Raises TdiError if the file is none."""
+    remedy = "Make it again."
+    try:
+        content = json.loads(gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes())
+    except OSError as error:
+        raise TdiError(f"The baseline {path} cannot be read: {error.strerror or error}.", remedy) from None
+    except (ValueError, EOFError, zlib.error):
+        raise TdiError(f"{path} is not a baseline, or it is damaged.", remedy) from None
+    if not isinstance(content, dict) or content.get("baseline") != 1 or not isinstance(content.get("files"), dict):
+        raise TdiError(f"{path} is not a baseline.", remedy)
+    files: dict[str, Any] = content["files"]
+    return files
+
+
+def _program(baseline: Path | None) -> bytes:
+    """Return the source of the collector, with a baseline in it if there is one."""
+    source = resources.files("tdi.state").joinpath("collector.py").read_bytes()
+    if baseline is None:
+        return source
+    packed = base64.b64encode(zlib.compress(json.dumps(_files_of_baseline(baseline)).encode(), 1))
+    return source.replace(NO_BASELINE, b'\nBASELINE = b"%s"\n' % packed, 1)
 
 
 def _pattern(pattern: str) -> str:
@@ -165,20 +231,25 @@ def command(machine: Target, settings: Mapping[str, Any]) -> list[str]:
 
 
 def _collect(
-    machine: Target, settings: Mapping[str, Any], extra: Mapping[str, Any], output: IO[bytes], seconds: float
+    machine: Target,
+    settings: Mapping[str, Any],
+    program: bytes,
+    copy: Callable[[subprocess.Popen[bytes], float], bytes],
+    seconds: float,
 ) -> None:
-    """Run the collector and copy its record to `output`, its meta line extended."""
+    """Run the collector; `copy` takes its output until a time of the monotonic clock, and returns the end of it."""
     if machine.scheme is Scheme.LOCAL and os.geteuid() != 0:
         raise TdiError("Only root can record this machine.", "Run the same command with sudo.")
-    source = resources.files("tdi.state").joinpath("collector.py")
-    with resources.as_file(source) as path, path.open("rb") as program, tempfile.TemporaryFile() as messages:
-        with _running(command(machine, settings), program, messages) as process:
-            tail = _copy(machine, process, extra, output, time.monotonic() + seconds)
+    with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as messages:
+        source.write(program)
+        source.seek(0)
+        with _running(command(machine, settings), source, messages) as process:
+            tail = copy(process, time.monotonic() + seconds)
         messages.seek(0)
         said = messages.read(MESSAGE).decode("utf-8", "replace")
     if process.returncode != 0:
         raise _explain(machine, process.returncode, said)
-    if not tail.endswith(b"}}\n") or b'\n"end": ' not in tail:
+    if not tail.endswith(b"}}\n") or (b'\n"end": ' not in tail and "make_baseline" not in settings):
         raise TdiError(f"The record of {machine.text} is not complete: the connection ended early.", AGAIN)
 
 
@@ -202,36 +273,43 @@ def _running(arguments: list[str], program: IO[bytes], messages: IO[bytes]) -> I
             process.stdout.close()
 
 
-def _copy(
-    machine: Target, process: subprocess.Popen[bytes], extra: Mapping[str, Any], output: IO[bytes], deadline: float
-) -> bytes:
-    """Copy the record from a process; return the end of it. Does nothing if there is no record."""
+def _blocks(machine: Target, process: subprocess.Popen[bytes], deadline: float) -> Iterator[bytes]:
+    """Yield what a process writes; raises TdiError when it goes on after `deadline` of the monotonic clock."""
     assert process.stdout is not None  # noqa: S101 - it was started with a pipe; this is for the type checker
     pipe = process.stdout.fileno()
-    head: bytes | None = b""
-    tail = b""
-    size = 0
     while True:
         left = deadline - time.monotonic()
         if left <= 0 or not select.select([pipe], [], [], left)[0]:
             raise TdiError(f"Recording {machine.text} took too long and was stopped.", "Is the machine overloaded?")
         block = os.read(pipe, 1 << 20)
         if not block:
-            return tail
+            return
+        yield block
+
+
+def _copy(
+    machine: Target, process: subprocess.Popen[bytes], extra: Mapping[str, Any], output: IO[bytes], deadline: float
+) -> bytes:
+    """Copy the record from a process, its meta line extended; return the end of it. Copies nothing but a record."""
+    head: bytes | None = b""
+    tail = b""
+    size = 0
+    for block in _blocks(machine, process, deadline):
         size += len(block)
         if size > BYTES:
             raise TdiError(f"{machine.text} writes a record without end; it was stopped after {BYTES} bytes.")
         tail = (tail + block)[-MESSAGE:]
-        if head is not None:
-            head += block
-            lines = head.split(b"\n", 2)
-            if len(lines) < 3:  # noqa: PLR2004 - the first line, the meta line and the rest
-                if len(head) > META_LINE:
-                    raise _not_a_record(machine)
-                continue
-            block = _with_meta(machine, lines, extra)
+        if head is None:
+            output.write(block)
+            continue
+        head += block
+        lines = head.split(b"\n", 2)
+        if len(lines) == 3:  # noqa: PLR2004 - the first line, the meta line and the rest
+            output.write(_with_meta(machine, lines, extra))
             head = None
-        output.write(block)
+        elif len(head) > META_LINE:
+            raise _not_a_record(machine)
+    return tail
 
 
 def _with_meta(machine: Target, lines: list[bytes], extra: Mapping[str, Any]) -> bytes:

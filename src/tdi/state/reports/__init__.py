@@ -46,6 +46,8 @@ def verdict(comparison: Comparison) -> tuple[str, str, str]:
     suppressed = amount(sum(comparison.suppressed.values()), "difference")
     rules = amount(len(comparison.suppressed), "rule")
     second = f"Compared {objects} in {amount(len(comparison.compared), 'scope')}; {suppressed} suppressed by {rules}."
+    if comparison.from_bases:
+        second = second[:-1] + f"; {amount(len(comparison.from_bases), 'finding')} from the base images alone."
     missing = "; ".join(f"{scope}: {reason}" for scope, reason in sorted(comparison.not_compared.items()))
     return first, second, f"Not compared: {missing or 'nothing'}."
 

@@ -51,6 +51,8 @@ def lines(comparison: Comparison, *, verbose: bool = False) -> Iterator[Text]:
                 yield from _difference(difference, comparison.names)
     if len(shown) < len(comparison.findings):
         yield Text(f"… and {len(comparison.findings) - len(shown):,} more: --verbose, or --format html.", style="dim")
+    for finding in comparison.from_bases[: None if verbose else SHOWN]:
+        yield Text(f"from the base images: {printable(finding.why)}", style="dim")
     if verbose:
         for rule, count in comparison.suppressed.items():
             yield Text(f"suppressed {count:,}: {printable(rule)}", style="dim")

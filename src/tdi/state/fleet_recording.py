@@ -1,0 +1,241 @@
+"""Records the hosts of an Ansible inventory. Ansible does what it is good at: connections, forks, become, vault.
+
+One task per host runs the collector (see `fleet_plugin/tdi_record.py`), whose output goes to a file each. As soon
+as a host is done, its record is checked and kept, and the output is gone.
+"""
+
+import gzip
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import yaml
+
+from tdi import __version__, console, machines, process
+from tdi.errors import TdiError
+from tdi.reaper import end_run
+from tdi.state import target
+from tdi.state.own_names import TEXTS
+from tdi.state.record import RecordFile, atomic_output
+from tdi.state.reports import printable
+from tdi.state.target import _pattern as checked_pattern
+
+SECONDS = int(target.SECONDS)
+"""What recording one host may take."""
+
+_CALLBACKS = Path(__file__).parents[1] / "ansible_plugins"
+_ACTIONS = Path(__file__).with_name("fleet_plugin")
+_COLLECTOR = Path(__file__).with_name("collector.py")
+_BLOCK = 1 << 20
+_BEYOND = "Is it Ansible's inventory? `ansible-inventory --list` shows what Ansible reads."
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """The hosts of an inventory and its groups, those of `limit` only where there is one."""
+
+    hosts: tuple[str, ...]
+    groups: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What came of recording hosts: the records, and for each host without one the reason."""
+
+    records: Mapping[str, Path]
+    failures: Mapping[str, str]
+
+
+def read_inventory(sources: Sequence[str], limit: str | None = None) -> Inventory:
+    """The hosts that `sources` (as for `ansible-playbook --inventory`) have. Raises TdiError if there are none."""
+    for source in sources:
+        if "," not in source and not Path(source).exists():
+            raise TdiError(f"There is no inventory {source}.", "Name a file, a directory, or hosts as in `web1,web2,`.")
+    words = [word for source in sources for word in ("--inventory", source)]
+    done = process.run(
+        [_ansible("ansible-inventory"), *words, *(["--limit", limit] if limit else []), "--list"],
+        check=False,
+        env=_environment(),
+        timeout=600,
+    )
+    errors = [line for line in done.stderr.splitlines() if "ERROR" in line]
+    if not done.ok:
+        raise TdiError(f"Ansible cannot read the inventory: {(errors or [done.last_line])[0]}", _BEYOND)
+    listed: dict[str, Any] = json.loads(done.stdout)
+    groups = {name: tuple(sorted(_members(name, listed))) for name in listed if name != "_meta"}
+    hosts = tuple(sorted({host for members in groups.values() for host in members}))
+    if not hosts:
+        said = f"No host of the inventory is in --limit {limit}." if limit else "The inventory has no hosts."
+        raise TdiError(said, _BEYOND)
+    return Inventory(hosts, groups)
+
+
+def _members(group: str, listed: Mapping[str, Any]) -> set[str]:
+    """The hosts of a group and of the groups in it, which Ansible keeps free of loops."""
+    entry = listed.get(group, {})
+    return {*entry.get("hosts", ())}.union(*(_members(child, listed) for child in entry.get("children", ())))
+
+
+def record_hosts(
+    sources: Sequence[str],
+    hosts: Sequence[str],
+    work: Path,
+    *,
+    text: Sequence[str] = (),
+    forks: int | None = None,
+    become: bool | None = None,
+) -> Recording:
+    """Record `hosts`, each in a compressed file in `work`/records; Ansible's log is beside it.
+
+    `text`: see `tdi state record`. `forks` hosts are recorded at a time, and with `become` as root by Ansible's become;
+    None leaves both to Ansible's own configuration and the inventory. A host that cannot be recorded is in `failures`,
+    the others go on. Raises TdiError where Ansible itself cannot run.
+    """
+    settings = {"text": [*TEXTS, *(checked_pattern(pattern) for pattern in text)]}
+    records = work / "records"
+    records.mkdir(parents=True, exist_ok=True)
+    log = work / "ansible.log"
+    log.unlink(missing_ok=True)
+    run_id = machines.new_run_id()
+    with tempfile.TemporaryDirectory(prefix="tdi-fleet-") as name:
+        scratch = Path(name)
+        raw = scratch / "raw"
+        raw.mkdir()
+        order = {"collector": str(_COLLECTOR), "settings": json.dumps(settings), "directory": str(raw)}
+        (scratch / "order.json").write_text(json.dumps(order), encoding="utf-8")
+        results = _Results(scratch / "events.jsonl", hosts, raw, records)
+        command = [*_playbook(scratch, sources, hosts), *(["--forks", str(forks)] if forks else [])]
+        if become is not None:
+            command += ["--become"] if become else ["--extra-vars", "ansible_become=false"]
+        variables = {
+            **_environment(),
+            "TDI_RUN_ID": run_id,
+            "TDI_FLEET": str(scratch / "order.json"),
+            "TDI_EVENTS": str(results.events),
+            "ANSIBLE_ACTION_PLUGINS": str(_ACTIONS),
+            "ANSIBLE_CALLBACK_PLUGINS": str(_CALLBACKS),
+            "ANSIBLE_CALLBACKS_ENABLED": "tdi_events",
+            "ANSIBLE_STDOUT_CALLBACK": "default",
+            # The connections that are kept open are this run's own, and end with it.
+            "ANSIBLE_SSH_CONTROL_PATH_DIR": str(scratch / "cp"),
+        }
+        try:
+            done = process.run(command, check=False, env=variables, log=log, tick=results.read)
+        finally:
+            end_run(run_id)
+        results.read()
+    if not results.seen:
+        said = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if "ERROR" in line]
+        raise TdiError(f"Ansible could not run: {said[0] if said else f'it ended with {done.code}'}")
+    return results.recording()
+
+
+def _playbook(scratch: Path, sources: Sequence[str], hosts: Sequence[str]) -> list[str]:
+    """Write the playbook, and return the command that runs it on these hosts."""
+    task = {"name": "Record the machine", "tdi_record": {}, "timeout": SECONDS}
+    play = {"name": "Record", "hosts": "all", "gather_facts": False, "strategy": "linear", "any_errors_fatal": False}
+    (scratch / "record.yml").write_text(yaml.safe_dump([{**play, "tasks": [task]}], sort_keys=False), encoding="utf-8")
+    (scratch / "hosts").write_text("".join(f"{host}\n" for host in hosts), encoding="utf-8")
+    inventories = [word for source in sources for word in ("--inventory", source)]
+    return [_ansible("ansible-playbook"), *inventories, "--limit", f"@{scratch / 'hosts'}", str(scratch / "record.yml")]
+
+
+def _ansible(name: str) -> str:
+    return str(Path(sys.executable).parent / name)
+
+
+def _environment() -> dict[str, str]:
+    """The caller's own environment, for how to reach the hosts is in their Ansible's settings."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    return {**kept, "PATH": path, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_DEPRECATION_WARNINGS": "0"}
+
+
+class _Results:
+    """Follows Ansible's events, and keeps the record of each host that is done."""
+
+    def __init__(self, events: Path, hosts: Sequence[str], raw: Path, records: Path) -> None:
+        self.events = events
+        self.events.touch()
+        self.seen = False
+        self._hosts = hosts
+        self._raw = raw
+        self._records = records
+        self._offset = 0
+        self._kept: dict[str, Path] = {}
+        self._failures: dict[str, str] = {}
+
+    def read(self) -> None:
+        """Take in what happened since the last call."""
+        with self.events.open("rb") as handle:
+            handle.seek(self._offset)
+            fresh = handle.read()
+        whole = fresh.rfind(b"\n") + 1
+        self._offset += whole
+        for line in fresh[:whole].splitlines():
+            event = json.loads(line)
+            if event["event"] == "result":
+                self.seen = True
+                self._take(event["host"], event)
+
+    def _take(self, host: str, event: Mapping[str, Any]) -> None:
+        if event["outcome"] in {"ok", "changed"}:
+            try:
+                self._kept[host] = self._keep(host)
+            except TdiError as error:
+                self._failures[host] = error.what
+        else:
+            lines = str(event.get("message", "")).splitlines()
+            said = printable(next((line.strip() for line in lines if line.strip()), event["outcome"])).rstrip(".")
+            said = said.removeprefix("Task failed: ")
+            self._failures[host] = f"unreachable: {said}" if event["outcome"] == "unreachable" else said
+        done, total = len(self._kept) + len(self._failures), len(self._hosts)
+        if done == total or done % max(10, total // 10) == 0:
+            console.say(f"{done:,} of {total:,} hosts: {len(self._kept):,} recorded, {len(self._failures):,} not")
+
+    def _keep(self, host: str) -> Path:
+        """Make a record of a host's output; raises TdiError if it is none. The output is removed."""
+        name = quote(host, safe="")
+        raw, own = self._raw / f"{name}.gz", self._raw / f"{name}.own"
+        output = self._records / f"{name}.json.gz"
+        try:
+            meta = {"tool": f"tdi {__version__}", "target": host, "key": None, "platform": None, "scenario": None}
+            meta["own"] = json.loads(own.read_text(encoding="utf-8"))
+            _with_meta(raw, output, meta)
+            try:
+                RecordFile(output).close()
+            except TdiError:
+                output.unlink()
+                raise TdiError("the record is not complete: the connection ended early") from None
+        finally:
+            raw.unlink(missing_ok=True)
+            own.unlink(missing_ok=True)
+        return output
+
+    def recording(self) -> Recording:
+        """What came of it, once Ansible has ended."""
+        lost = {host: "Ansible ended before it" for host in self._hosts if host not in {**self._kept, **self._failures}}
+        return Recording(dict(sorted(self._kept.items())), dict(sorted({**self._failures, **lost}.items())))
+
+
+def _with_meta(raw: Path, output: Path, extra: Mapping[str, Any]) -> None:
+    """Copy a compressed record, `extra` added to its meta line; raises TdiError where it is none, or without end."""
+    try:
+        with gzip.open(raw) as source, atomic_output(output) as copy:
+            first, second = source.readline(target.META_LINE), source.readline(target.META_LINE)
+            meta = {**json.loads(second.removeprefix(b'"meta": ').rstrip(b",\n")), **extra}
+            copy.write(first + b'"meta": ' + json.dumps(meta, sort_keys=True, separators=(",", ":")).encode() + b",\n")
+            size = 0
+            while block := source.read(_BLOCK):
+                size += len(block)
+                if size > target.BYTES:
+                    raise TdiError(f"its record has no end; it was stopped after {target.BYTES} bytes")
+                copy.write(block)
+    except (EOFError, gzip.BadGzipFile, ValueError, TypeError):
+        raise TdiError("what it sends is not a record") from None

@@ -1,0 +1,128 @@
+"""The report of a fleet, for a terminal and as Markdown: what the hosts are like, then what is found on which."""
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from tdi.state.compare import Result
+from tdi.state.fleet import Fleet, Shared, Status
+from tdi.state.reports import amount, markdown, printable
+from tdi.state.reports.terminal import _COLOURS as COLOURS
+from tdi.state.reports.terminal import _VERDICTS as VERDICTS
+from tdi.state.reports.terminal import SHOWN
+
+_NAMED = 8
+"""Hosts that are named in a line; JSON has all."""
+_SYMBOLS = {Result.SAME: "✅", Result.DIFFERENT: "❌", Result.UNKNOWN: "⚠️"}
+
+
+def verdict(fleet: Fleet) -> tuple[str, ...]:
+    """What the fleet is like, what it was compared with, what was left out, and each host that is missing."""
+    same = len(fleet.with_status(Status.SAME, Status.REFERENCE))
+    counts = (
+        f"{len(hosts)} {said}"
+        for status, said in (
+            (Status.DIFFERENT, "not"),
+            (Status.INCOMPLETE, "not compared completely"),
+            (Status.NOT_RECORDED, "not recorded"),
+        )
+        if (hosts := fleet.with_status(status))
+    )
+    rest = "".join(f", {count}" for count in counts)
+    verb = "is" if same == 1 else "are"
+    findings = f": {amount(len(fleet.findings), 'finding')}" if fleet.findings else ""
+    problems = f" {amount(len(fleet.problems), 'problem')} with the rules." if fleet.problems else ""
+    suppressed = amount(sum(fleet.suppressed.values()), "difference")
+    rules = amount(len(fleet.suppressed), "rule")
+    counted = f"Compared {amount(fleet.compared, 'object')}; {suppressed} suppressed by {rules}"
+    missing = fleet.with_status(Status.NOT_RECORDED)
+    return (
+        f"{same} of {amount(len(fleet.hosts), 'host')} {verb} in the state of the reference{rest}{findings}.{problems}",
+        f"The reference is {fleet.reference}. {counted}.",
+        *(f"Not recorded: {host.name}: {host.why}." for host in missing),
+        *(f"Not compared on {_names(fleet, hosts)}: {why}." for why, hosts in fleet.not_compared.items()),
+        *fleet.problems,
+    )
+
+
+def show(fleet: Fleet, console: Console, *, verbose: bool = False) -> None:
+    """Print the report on `console`; `verbose` shows every finding."""
+    for line in _lines(fleet, verbose=verbose):
+        console.print(line, soft_wrap=True)
+
+
+def _lines(fleet: Fleet, *, verbose: bool) -> Iterator[Text]:
+    first, *rest = verdict(fleet)
+    yield Text(printable(first), style=VERDICTS[fleet.result])
+    yield from (Text(printable(line)) for line in rest)
+    shown = fleet.findings if verbose else fleet.findings[:SHOWN]
+    width = max((len(shared.finding.severity) for shared in shown), default=0)
+    for shared in shown:
+        finding = shared.finding
+        line = Text(f"{finding.severity:<{width}}  ", style=COLOURS[finding.severity])
+        line.append(f"{share(fleet, shared)}: ", style="bold")
+        line.append(printable(finding.why), style="default")
+        line.append(f" → {printable(finding.action)}", style="green")
+        line.append(f" [{finding.id}, owner {printable(finding.owner)}]", style="dim")
+        yield line
+        yield Text(f"{'':<{width}}  {printable(_names(fleet, shared.hosts))}", style="dim")
+    if len(shown) < len(fleet.findings):
+        yield Text(f"… and {len(fleet.findings) - len(shown):,} more: --verbose, or --format json.", style="dim")
+    if verbose:
+        yield from (
+            Text(f"suppressed {count:,}: {printable(rule)}", style="dim") for rule, count in fleet.suppressed.items()
+        )
+
+
+def share(fleet: Fleet, shared: Shared) -> str:
+    """On how many of the compared hosts it is, and in how many variants."""
+    compared = sum(host.compared for host in fleet.hosts)
+    variants = f" in {shared.variants} variants" if shared.variants > 1 else ""
+    return f"{len(shared.hosts)} of {amount(compared, 'host')}{variants}"
+
+
+def _names(fleet: Fleet, hosts: Sequence[str]) -> str:
+    """Names of hosts: a few, or all but a few."""
+    others = [host.name for host in fleet.hosts if host.compared and host.name not in {*hosts}]
+    if others and len(others) < len(hosts) and len(hosts) > _NAMED // 2:
+        return f"all but {_some(others)}"
+    return _some(hosts)
+
+
+def _some(hosts: Sequence[str]) -> str:
+    more = f" and {len(hosts) - _NAMED:,} more" if len(hosts) > _NAMED else ""
+    return ", ".join(hosts[:_NAMED]) + more
+
+
+def render(fleet: Fleet, limit: int = markdown.LIMIT) -> str:
+    """Return the report as Markdown of at most `limit` bytes of UTF-8; says how many findings it leaves out."""
+    first, *rest = (markdown.escape(line) for line in verdict(fleet))
+    parts = [f"### {_SYMBOLS[fleet.result]} {first}\n"]
+    room = limit - 600
+    for line in rest:
+        if room > limit // 2:
+            parts.append(f"{line}\n")
+            room -= len(parts[-1].encode()) + 1
+    if fleet.findings:
+        parts.append("| severity | hosts | what and why | what to do | which | id |\n|---|---|---|---|---|---|")
+    left = len(fleet.findings)
+    for shared in fleet.findings:
+        finding = shared.finding
+        cells = (
+            finding.severity.value,
+            share(fleet, shared),
+            finding.why,
+            finding.action,
+            _names(fleet, shared.hosts),
+            finding.id,
+        )
+        row = "| " + " | ".join(markdown.escape(cell) for cell in cells) + " |"
+        room -= len(row.encode()) + 1
+        if room < 0:
+            break
+        parts.append(row)
+        left -= 1
+    if left:
+        parts.append(f"\n{amount(left, 'more finding')}: see the JSON report.")
+    return "\n".join(parts) + "\n"
