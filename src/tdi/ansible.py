@@ -148,6 +148,11 @@ def converge(
     return Outcome(reader.passes, reader.recap, done.code, log)
 
 
+def second_gate(gate: Path) -> Path:
+    """The file that lets the second converge begin, beside the one that lets the first."""
+    return gate.with_name(f"{gate.name}-again")
+
+
 def syntax_error(scenario: Scenario, work: Path) -> str | None:
     """What Ansible says is wrong with the scenario's converge playbook and its roles, or None."""
     command = [str(Path(sys.executable).parent / "ansible-playbook"), "--syntax-check", "--inventory", "localhost,"]

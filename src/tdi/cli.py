@@ -65,6 +65,7 @@ def verdict(json_file: Path | None) -> int:
     from tdi import display, verdict_run  # noqa: PLC0415 (`--help` and small commands stay quick)
 
     project = Project.find()
+    project.prepare_artifacts()
     # Whatever happens now, the verdict of a former run is not this one's.
     (project.artifacts / "verdict.json").unlink(missing_ok=True)
     with display.Display() as progress:

@@ -79,9 +79,6 @@ class Display:
         if test.outcome == "failed":
             say(f"  {machines.scenario_of(test.machine)}: {test.test} failed")
 
-    def update(self, verdict: Verdict) -> None:
-        """A step ended; nothing to show before the table."""
-
     def _render(self) -> Group:
         doing = ", ".join(f"{key} {value}" for key, value in self._doing.items())
         line = f"{time.monotonic() - self._began:5.1f} s  {self._step}  {doing}"

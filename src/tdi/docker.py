@@ -150,6 +150,14 @@ def run_detached(name: str, image: str, options: Sequence[str], labels: Mapping[
         raise TdiError(f"The machine {name} could not be started: {done.last_line}")
 
 
+def run_once(image: str, command: Sequence[str], labels: Mapping[str, str], timeout: float = 180) -> process.Completed:
+    """Run one command in a new container of `image` that is removed right after; the caller judges the exit code."""
+    marks = [word for key, value in labels.items() for word in ("--label", f"{key}={value}")]
+    entry, *arguments = command
+    words = ["docker", "run", "--rm", *marks, "--entrypoint", entry, image, *arguments]
+    return process.run(words, check=False, timeout=timeout)
+
+
 def execute(name: str, command: Sequence[str], *, check: bool = True, timeout: float | None = 300) -> process.Completed:
     """Run a command as root in a running container."""
     return process.run(["docker", "exec", name, *command], check=check, timeout=timeout)

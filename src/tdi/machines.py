@@ -1,5 +1,6 @@
 """Machines of a run: containers that boot systemd, named and labelled so that runs never meet."""
 
+import os
 import secrets
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,11 @@ def new_run_id() -> str:
 def labels(run_id: str) -> dict[str, str]:
     """The labels of a machine of a run; create.yml sets the same."""
     return {docker.LABEL: "machine", docker.RUN_LABEL: run_id}
+
+
+def labels_of_this_run() -> dict[str, str]:
+    """The labels of whatever runs for the run that this process belongs to."""
+    return labels(os.environ.get("TDI_RUN_ID") or new_run_id())
 
 
 @dataclass(frozen=True)

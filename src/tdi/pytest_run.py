@@ -11,7 +11,7 @@ from typing import Any
 
 from tdi import ansible, process
 
-_TEST_BED = "tdi.errors."
+_TEST_BED = re.compile(r"tdi\.[\w.]+Error: ")
 """How the message of a test begins that ended in one of our own errors: nothing was found out about the machine."""
 
 
@@ -27,7 +27,7 @@ class TestOutcome:
     @property
     def is_trouble(self) -> bool:
         """Whether it ended in trouble of the test bed instead of a result."""
-        return self.outcome == "failed" and self.message.startswith(_TEST_BED)
+        return self.outcome == "failed" and _TEST_BED.match(self.message) is not None
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Verification:
     log: Path
 
     def of(self, machine: str) -> list[TestOutcome]:
-        """The tests of one machine."""
-        return [test for test in self.tests if test.machine == machine]
+        """The tests of one machine, and those that are of no machine: they count for each."""
+        return [test for test in self.tests if test.machine in {machine, ""}]
 
 
 def verify(
@@ -71,7 +71,7 @@ def verify(
             if facts["event"] == "broken":
                 broken.append(facts["message"])
             elif facts["event"] == "test":
-                tests.append(_outcome(facts))
+                tests.append(_outcome(facts, machines))
                 observe(tests[-1])
 
     command = [
@@ -89,8 +89,9 @@ def verify(
     return Verification(tuple(tests), tuple(broken), done.code, log)
 
 
-def _outcome(facts: Mapping[str, Any]) -> TestOutcome:
-    found = re.search(r"\[docker://([^\]-][^\]]*)\]", facts["id"])
-    name = facts["id"].rsplit("::", 1)[-1]
-    machine = found.group(1) if found else ""
-    return TestOutcome(name.split("[")[0], machine, facts["outcome"], facts["message"])
+def _outcome(facts: Mapping[str, Any], machines: Sequence[str]) -> TestOutcome:
+    name, _, parameters = facts["id"].rsplit("::", 1)[-1].partition("[")
+    # Other parameters follow the machine's after a dash, which is part of its name as well.
+    words = parameters.removesuffix("]")
+    mine = [each for each in machines if re.search(rf"(?:^|-)docker://{re.escape(each)}(?:-|$)", words)]
+    return TestOutcome(name, max(mine, key=len, default=""), facts["outcome"], facts["message"])

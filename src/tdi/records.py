@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,9 +27,9 @@ def directory(project: Project) -> Path:
 
 
 @contextmanager
-def kept_in(temporary: Path, project: Project) -> Iterator[None]:
-    """Keep this run's records apart while it runs, so that two never mix; put them below the artifacts after."""
-    temporary.mkdir(parents=True)
+def kept_apart(temporary: Path) -> Iterator[None]:
+    """Keep this run's records in a directory of their own while it lasts, here and in every process below."""
+    temporary.mkdir(parents=True, exist_ok=True)
     former = os.environ.get("TDI_RECORDS")
     os.environ["TDI_RECORDS"] = str(temporary)
     try:
@@ -40,10 +39,6 @@ def kept_in(temporary: Path, project: Project) -> Iterator[None]:
             del os.environ["TDI_RECORDS"]
         else:
             os.environ["TDI_RECORDS"] = former
-        for former_file in project.records.iterdir():
-            former_file.unlink()
-        for file in temporary.iterdir():
-            shutil.move(file, project.records / file.name)
 
 
 def path_of(project: Project, scenario: str, moment: str = AFTER) -> Path:
@@ -73,7 +68,24 @@ def settings(project: Project) -> dict[str, Any]:
     unknown = sorted(set(document) - {"text", "probes"})
     if unknown:
         raise TdiError(f"{file}: unknown key '{unknown[0]}'.", "Known: text, probes.")
-    return {"text": document.get("text") or [], "probes": document.get("probes") or []}
+    probes = [_with_script(probe, file) for probe in document.get("probes") or []]
+    return {"text": document.get("text") or [], "probes": probes}
+
+
+def _with_script(probe: Any, file: Path) -> Any:
+    """A probe whose `script`, a Python program beside `file`, stands in its command; whatever else it says is kept."""
+    if not isinstance(probe, dict):
+        raise TdiError(f"{file}: a probe is a mapping with a name and a command, not {probe!r}.")
+    if "script" not in probe:
+        return probe
+    if "command" in probe:
+        raise TdiError(f"{file}: the probe {probe.get('name')!r} has both a script and a command.", "Remove one.")
+    try:
+        program = (file.parent / str(probe["script"])).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TdiError(f"{file}: the script of the probe {probe.get('name')!r} cannot be read: {error}") from None
+    rest = {key: value for key, value in probe.items() if key != "script"}
+    return {**rest, "command": ["python3", "-I", "-S", "-B", "-X", "utf8", "-c", program]}
 
 
 def record_machine(project: Project, name: str, moment: str = AFTER) -> Path:

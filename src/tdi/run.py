@@ -14,7 +14,11 @@ from pathlib import Path
 from types import FrameType
 
 from tdi import docker, machines
+from tdi.errors import TdiError
 from tdi.reaper import end_run
+
+_LONGEST_DIRECTORY = 40
+"""Bytes: what is left of a socket's 108 after the run's own directory and the names inside."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -49,7 +53,7 @@ def interrupt_on_signals() -> None:
 def new_run(run_id: str | None = None) -> Iterator[Run]:
     """A run for the length of a `with` block; its containers, processes and directory are removed at the end."""
     run_id = run_id or machines.new_run_id()
-    directory = Path(tempfile.mkdtemp(prefix=f"tdi-{run_id}-"))
+    directory = Path(tempfile.mkdtemp(prefix=f"tdi-{run_id}-", dir=_short_temporary_directory()))
     directory.chmod(0o711)  # apt drops root for its downloads, and must get through to them
     former = {name: os.environ.get(name) for name in ("TDI_RUN_ID", "TMPDIR")}
     reaper = _start_reaper(run_id, directory)
@@ -61,7 +65,9 @@ def new_run(run_id: str | None = None) -> Iterator[Run]:
     finally:
         with _undisturbed():
             end_run(run_id)
-            machines.remove_run(run_id)
+            # Without an engine there is nothing to remove, and the error that ended the run matters more.
+            with suppress(TdiError):
+                machines.remove_run(run_id)
             shutil.rmtree(directory, ignore_errors=True)
             with suppress(OSError):
                 reaper.communicate(b"done\n", timeout=10)
@@ -71,6 +77,12 @@ def new_run(run_id: str | None = None) -> Iterator[Run]:
                 else:
                     os.environ[name] = value
             tempfile.tempdir = None
+
+
+def _short_temporary_directory() -> str:
+    """The temporary directory, or /tmp where that is too long for the sockets that Mitogen makes in it."""
+    found = tempfile.gettempdir()
+    return found if len(found) <= _LONGEST_DIRECTORY else "/tmp"  # noqa: S108 (mkdtemp makes a private one there)
 
 
 @contextmanager

@@ -62,25 +62,26 @@ def load(project: Project, name: str, environment: Mapping[str, str] | None = No
         document = yaml.safe_load(text)
         provisioner = document["provisioner"]
         (platform,) = document["platforms"]
-        verifier = document["verifier"]["directory"]
+        return Scenario(
+            name=name,
+            directory=file.parent,
+            machine=platform["name"],
+            image=platform["image"],
+            options=tuple(_docker_options(platform, file)),
+            playbooks={key: (file.parent / path).resolve() for key, path in provisioner["playbooks"].items()},
+            ansible_config=provisioner.get("config_options") or {},
+            variables=(provisioner.get("inventory") or {}).get("group_vars", {}).get("all", {}),
+            environment={key: str(value) for key, value in (provisioner.get("env") or {}).items()},
+            verifier=(file.parent / document["verifier"]["directory"]).resolve(),
+        )
     except FileNotFoundError:
         raise TdiError(f"There is no scenario {name}: {file} is missing.") from None
     except InvalidInterpolation as error:
         raise TdiError(f"{file} cannot be used: {error.place}.") from None
-    except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
-        raise TdiError(f"{file} cannot be used: {error}.") from None
-    return Scenario(
-        name=name,
-        directory=file.parent,
-        machine=platform["name"],
-        image=platform["image"],
-        options=tuple(_docker_options(platform, file)),
-        playbooks={key: (file.parent / path).resolve() for key, path in provisioner["playbooks"].items()},
-        ansible_config=provisioner.get("config_options") or {},
-        variables=(provisioner.get("inventory") or {}).get("group_vars", {}).get("all", {}),
-        environment={key: str(value) for key, value in (provisioner.get("env") or {}).items()},
-        verifier=(file.parent / verifier).resolve(),
-    )
+    except KeyError as error:
+        raise TdiError(f"{file} cannot be used: it does not say {error.args[0]}.") from None
+    except (yaml.YAMLError, TypeError, ValueError, AttributeError) as error:
+        raise TdiError(f"{file} cannot be used: {' '.join(str(error).split())}.") from None
 
 
 def _docker_options(platform: dict[str, Any], file: Path) -> list[str]:

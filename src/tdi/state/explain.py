@@ -95,7 +95,8 @@ def referred_paths(group: Group) -> tuple[str, ...]:
     head = group[0]
     if head.scope == "files":
         return ()
-    paths = [str(value) for name in ("fragment", "file", "path") if (value := head.either(name))]
+    sides = (head.b or {}, head.a or {})
+    paths = [str(side[name]) for name in ("fragment", "file", "path") for side in sides if side.get(name)]
     return (*paths, head.key.partition("|")[2]) if head.scope == "processes" else tuple(paths)
 
 

@@ -61,12 +61,12 @@ def read_inventory(sources: Sequence[str], limit: str | None = None) -> Inventor
     done = process.run(
         [_ansible("ansible-inventory"), *words, *(["--limit", limit] if limit else []), "--list"],
         check=False,
-        env=_environment(),
+        env={**_environment(), "ANSIBLE_INVENTORY_UNPARSED_FAILED": "1"},
         timeout=600,
     )
-    errors = [line for line in done.stderr.splitlines() if "ERROR" in line]
     if not done.ok:
-        raise TdiError(f"Ansible cannot read the inventory: {(errors or [done.last_line])[0]}", _BEYOND)
+        errors = [line for line in done.stderr.splitlines() if "ERROR" in line] or [done.last_line]
+        raise TdiError(f"Ansible cannot read the inventory: {printable(errors[0])}", _BEYOND)
     listed: dict[str, Any] = json.loads(done.stdout)
     groups = {name: tuple(sorted(_members(name, listed))) for name in listed if name != "_meta"}
     hosts = tuple(sorted({host for members in groups.values() for host in members}))

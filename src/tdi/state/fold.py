@@ -5,6 +5,7 @@ never hung below anything, a new setuid bit or capability only below the package
 see them.
 """
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -45,7 +46,7 @@ _SOURCES_OF = (
 )
 """Derived file → what it is made of: ldconfig, update-ca-certificates, mandb, systemd-hwdb and others make them."""
 
-_PATH_ATTRIBUTES = ("file", "path", "fragment", "source", "link", "to")
+_PATH_ATTRIBUTES = ("file", "path", "fragment", "source", "link", "to", "key")
 
 
 def fold(differences: Iterable[Difference]) -> list[Group]:
@@ -183,6 +184,9 @@ def _package_state(tree: _Tree) -> None:
         package = next((name for name in moved if name == source or name.startswith(f"{source}-")), None)
         if key.startswith("debconf:") and package:
             tree.hang(difference, moved[package])
+        audited = tree.by_scope["packages"].get(key.removeprefix("audit:"))
+        if key.startswith("audit:") and audited is not None:
+            tree.hang(difference, audited)
     roots = {kind: {tree.root(d) for d in moved.values() if d.kind is kind} for kind in (Kind.ONLY_A, Kind.ONLY_B)}
     for difference in tree.free("files"):
         unit = unit_of(difference.key)
@@ -203,6 +207,9 @@ def _conffile_states(tree: _Tree) -> None:
             paths = sorted(path for path in {*a, *b} if a.get(path) != b.get(path))
             if paths and all(path in tree.files for path in paths):
                 tree.hang(tree.split(difference, "conffiles"), tree.files[paths[0]])
+                listed = tree.files.get(f"/var/lib/dpkg/info/{difference.key}.list")
+                if listed is not None and "obsolete" in {**a, **b}.values():
+                    tree.hang(listed, tree.files[paths[0]])
 
 
 def _is_modified(difference: Difference) -> bool:
@@ -224,8 +231,9 @@ def _accounts(tree: _Tree) -> None:
             if causes and len(causes) == len(a ^ b):
                 tree.hang(difference, causes[0])
     for difference in tree.by_scope["subids"].values():
-        if difference.key.partition(":")[2] in users:
-            tree.hang(difference, users[difference.key.partition(":")[2]])
+        user = users.get(difference.key.partition(":")[2])
+        if user is not None and user.kind is difference.kind is not Kind.CHANGED:
+            tree.hang(difference, user)
 
 
 def _belongings(tree: _Tree) -> None:
@@ -260,7 +268,7 @@ def _units(tree: _Tree) -> None:
 
 def _unit_effects(tree: _Tree) -> None:
     """What runs or listens, or no longer does, because a unit was started, stopped or removed hangs below the unit."""
-    for scope in ("listeners", "processes"):
+    for scope in ("listeners", "processes", "probes"):
         for difference in tree.by_scope[scope].values():
             name = str(difference.either("unit") or difference.key.partition("|")[0])
             unit = tree.by_scope["systemd"].get(name)
@@ -269,7 +277,7 @@ def _unit_effects(tree: _Tree) -> None:
             comes_or_goes = difference.kind is not Kind.CHANGED
             started = unit.kind is not Kind.CHANGED or "active" in unit.attributes
             stale = difference.attributes == ("restart_debt",) and unit.attributes == ("need_reload",)
-            if (comes_or_goes and started) or stale:
+            if started and (comes_or_goes or scope == "probes") or stale:
                 tree.hang(difference, unit)
 
 
@@ -287,6 +295,8 @@ _SYSTEM_FILES = {
     "timezone": ("/etc/localtime", "/etc/timezone"),
     "locale": ("/etc/default/locale", "/etc/locale.conf"),
     "default-target": ("/etc/systemd/system/default.target",),
+    "environment": ("/etc/environment",),
+    "generated-locales": ("/etc/locale.gen",),
 }
 """Where the settings of the scope system are kept."""
 
@@ -310,6 +320,17 @@ def _declared_in_files(tree: _Tree) -> None:
                     tree.hang(file, difference)
                 elif cause.scope in {scope, "packages", "users"}:
                     tree.hang(difference, cause)
+
+
+def _boot_target(tree: _Tree) -> None:
+    """What the target of the boot is called, and that it is enabled by that name, hangs below the setting."""
+    setting = tree.by_scope["system"].get("default-target")
+    if setting is None:
+        return
+    names = {str((side or {}).get("value")) for side in (setting.a, setting.b)}
+    for name, unit in tree.by_scope["systemd"].items():
+        if name == "default.target" or (name in names and unit.attributes == ("enablement",)):
+            tree.hang(unit, setting)
 
 
 def _alternatives(tree: _Tree) -> None:
@@ -352,6 +373,13 @@ def _effects(tree: _Tree) -> None:
         for path in _paths(difference):
             if path in tree.files:
                 tree.hang(difference, tree.files[path])
+        for socket in difference.present.get("listeners") or ():
+            if socket in tree.by_scope["listeners"]:
+                tree.hang(tree.by_scope["listeners"][socket], difference)
+    for difference in tree.free("probes"):
+        other = f"{difference.key.partition('/')[0]}/{difference.present.get('follows')}"
+        if other in tree.by_scope["probes"]:
+            tree.hang(difference, tree.by_scope["probes"][other])
 
 
 def _apt_configuration(tree: _Tree) -> None:
@@ -373,6 +401,16 @@ def _lone_processes(tree: _Tree) -> None:
             alike = any(name.startswith(str(other)) for other in programs)
             if listener.kind is process.kind and str(listener.present.get("unit") or "") == unit and alike:
                 tree.hang(process, listener)
+
+
+def _shared_debt(tree: _Tree) -> None:
+    """Processes that are stale for the same reason, as by a library that they share, hang below the first of them."""
+    first: dict[str, Difference] = {}
+    stale = [d for d in tree.free("processes") if d.attributes == ("restart_debt",)]
+    for difference in sorted(stale, key=lambda d: (d.key.startswith("init.scope"), d.key)):
+        debts = json.dumps([(side or {}).get("restart_debt") for side in (difference.a, difference.b)])
+        if first.setdefault(debts, difference) is not difference:
+            tree.hang(difference, first[debts])
 
 
 def _hard_links(tree: _Tree) -> None:
@@ -418,6 +456,8 @@ def _named_paths(difference: Difference) -> Iterator[str]:
             for value in (side or {}).get(name) or ():
                 if isinstance(value, str):
                     yield value
+    if difference.scope == "mounts":
+        yield "/etc/fstab"
     if difference.scope == "system":
         yield from _SYSTEM_FILES.get(difference.key, ())
     rest = _ENTRY_KIND.sub("", difference.key, count=1)
@@ -504,12 +544,14 @@ _STEPS = (
     _dependencies,
     _accounts,
     _belongings,
+    _boot_target,
     _units,
     _unit_effects,
     _declared_in_files,
     _apt_configuration,
     _alternatives,
     _effects,
+    _shared_debt,
     _lone_processes,
     _hard_links,
     _conffile_states,

@@ -60,20 +60,27 @@ class Own:
         return re.compile("|".join(map(re.escape, (*self.names, *self.addresses))) or "(?!)", re.IGNORECASE)
 
     @cached_property
-    def _long(self) -> re.Pattern[str]:
-        dotted = _alone([name for name in self.names if "." in name])
-        # An address may be followed by a port, and none may go on before or behind it.
-        addresses = [f"(?<![\\w.:]){re.escape(word)}(?!\\w|[.:]*\\.\\d|:[\\da-f]*:)" for word in self.addresses]
-        return re.compile("|".join([dotted, *addresses]), re.IGNORECASE)
+    def _names(self) -> re.Pattern[str]:
+        # Of a name with a domain only the first part is a machine's own.
+        parts = [name.partition(".") for name in self.names]
+        return _pattern(
+            [f"{re.escape(first)}(?={re.escape(dot + domain)}(?![\\w-]|\\.\\w))" for first, dot, domain in parts if dot]
+        )
 
     @cached_property
-    def _short(self) -> re.Pattern[str]:
-        return re.compile(_alone([name for name in self.names if "." not in name]), re.IGNORECASE)
+    def _short_names(self) -> re.Pattern[str]:
+        return _pattern([re.escape(name) + r"(?![\w-])" for name in self.names if "." not in name])
+
+    @cached_property
+    def _addresses(self) -> re.Pattern[str]:
+        # A port may follow an IPv4 address; what goes on with digits is another one.
+        ends = {True: r"(?![\w:])", False: r"(?!\w|\.\d)"}
+        return _pattern([re.escape(word) + ends[":" in word] for word in self.addresses], before=r"\w.:")
 
     def replace(self, text: str, *, short: bool = True) -> str:
-        """`text` with tokens for what is the machine's own; its names without a dot only where `short` says so."""
-        text = self._long.sub(lambda found: ADDRESS if found.group().lower() in self.addresses else NAME, text)
-        return self._short.sub(NAME, text) if short else text
+        """`text` with tokens for what is the machine's own; its names without a domain only where `short` says so."""
+        text = self._names.sub(NAME, self._addresses.sub(ADDRESS, text))
+        return self._short_names.sub(NAME, text) if short else text
 
 
 @dataclass(frozen=True)
@@ -214,7 +221,6 @@ def _ordered(words: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(words, key=lambda word: (-len(word), word)))
 
 
-def _alone(names: Iterable[str]) -> str:
-    """A pattern for names where they are not a part of a longer one."""
-    words = "|".join(map(re.escape, names))
-    return f"(?<![\\w.-])(?:{words})(?![\\w-]|\\.\\w)" if words else "(?!)"
+def _pattern(words: list[str], before: str = r"\w.-") -> re.Pattern[str]:
+    """Any of the words that does not go on with `before`, a class of characters, to the left; none if there is none."""
+    return re.compile(f"(?<![{before}])(?:{'|'.join(words)})" if words else "(?!)", re.IGNORECASE)

@@ -29,9 +29,10 @@ _SCRIPT = """\
 [ "$(id -u)" = 0 ] || exit {not_root}
 command -v {python} >/dev/null 2>&1 || exit {no_python}
 echo "tdi: $(hostname -I 2>/dev/null)"
-{python} -I -S -B -X utf8 - {settings} | gzip -6 | base64"""
+{{ {python} -I -S -B -X utf8 - {settings} || echo "status $?" >&2; }} | gzip -6 | base64"""
 """`-I -S`: nothing of the machine's own Python packages runs; `-B`: no byte code is left. What it writes is compressed
-there, and as text, which every connection carries. The first line has the machine's own addresses."""
+there, and as text, which every connection carries. The first line has the machine's own addresses. A pipe hides how
+the collector ended, so that is the last line of its messages where it failed."""
 
 
 class ActionModule(ActionBase):
@@ -65,11 +66,10 @@ class ActionModule(ActionBase):
             record = base64.b64decode("".join(text.split()), validate=True)
         except (binascii.Error, ValueError):
             record = b""
-        if done["rc"] or not mark or not record:
-            said = [line.strip() for line in done["stderr"].splitlines() if line.strip()]
-            raise AnsibleActionFail(
-                f"the collector failed with status {done['rc']}: {said[-1] if said else 'no output'}"
-            )
+        said = [line.strip() for line in done["stderr"].splitlines() if line.strip()]
+        failed = said.pop() if said and said[-1].startswith("status ") else f"status {done['rc']}"
+        if failed != "status 0" or not mark or not record:
+            raise AnsibleActionFail(f"the collector failed with {failed}: {said[-1] if said else 'no message'}")
         host = variables["inventory_hostname"]
         own = {"names": [host, str(variables.get("ansible_host", host))], "addresses": addresses.split()}
         kept = Path(order["directory"]) / quote(host, safe="")
