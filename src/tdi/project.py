@@ -2,8 +2,10 @@
 
 import hashlib
 import os
+import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,3 +101,14 @@ def write_atomically(path: Path, text: str) -> None:
         raise TdiError(
             f"{path} cannot be written: {error.strerror}.", "Check its directory and the free space."
         ) from None
+
+
+@contextmanager
+def kept(temporary: Path, final: Path) -> Iterator[None]:
+    """Keep what is written to `temporary` in `final` at the end, in place of what was there; runs never mix."""
+    temporary.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        shutil.rmtree(final, ignore_errors=True)
+        shutil.copytree(temporary, final, dirs_exist_ok=True)

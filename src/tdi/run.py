@@ -60,8 +60,10 @@ def new_run(run_id: str | None = None) -> Iterator[Run]:
     # What anyone below us writes to a temporary directory goes with the run's own.
     os.environ.update(TDI_RUN_ID=run_id, TMPDIR=str(directory))
     tempfile.tempdir = None
+    interrupted = True
     try:
         yield Run(run_id, directory)
+        interrupted = False
     finally:
         with _undisturbed():
             end_run(run_id)
@@ -69,8 +71,9 @@ def new_run(run_id: str | None = None) -> Iterator[Run]:
             with suppress(TdiError):
                 machines.remove_run(run_id)
             shutil.rmtree(directory, ignore_errors=True)
-            with suppress(OSError):
-                reaper.communicate(b"done\n", timeout=10)
+            # A machine whose start was under way may still appear: after an interrupt the reaper looks again.
+            with suppress(OSError, subprocess.TimeoutExpired):
+                reaper.communicate(b"" if interrupted else b"done\n", timeout=0 if interrupted else 10)
             for name, value in former.items():
                 if value is None:
                     os.environ.pop(name, None)

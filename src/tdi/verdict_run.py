@@ -6,7 +6,6 @@ results mean.
 """
 
 import json
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,7 +17,7 @@ from tdi import ansible, base_image, docker, judge, machines, production, pytest
 from tdi.display import Display
 from tdi.errors import TdiError
 from tdi.machines import Machine
-from tdi.project import Project, write_atomically
+from tdi.project import Project, kept, write_atomically
 from tdi.run import Run, new_run
 from tdi.state import plan
 from tdi.state.compare import compare
@@ -60,7 +59,7 @@ def run_verdict(project: Project, display: Display, before: production.Before | 
     began = time.monotonic()
     project.prepare_artifacts()
     try:
-        with new_run() as run, _kept(run.directory / "logs", project.artifacts / "logs"):
+        with new_run() as run, kept(run.directory / "logs", project.artifacts / "logs"):
             _steps(project, run, display, verdict, before)
     except TdiError as error:
         verdict.trouble, verdict.remedy = error.what, error.remedy
@@ -82,7 +81,7 @@ def _steps(project: Project, run: Run, display: Display, verdict: Verdict, befor
     display.provenance(verdict.provenance)
     scenarios = {name: scenario.load(project, name) for name in scenario.NAMES}
     trial = _Trial(project, run, display, verdict, base, scenarios)
-    with records.kept_apart(run.directory / "records"), _kept(run.directory / "records", project.records):
+    with records.kept_apart(run.directory / "records"), kept(run.directory / "records", project.records):
         started = _create(trial, {"base": base.id, "production": image.id})
         outcome = _converge(trial, started)
         judge.converge(outcome, started, scenarios["fresh"], run.directory, verdict, base)
@@ -198,17 +197,6 @@ def _plan(trial: _Trial) -> None:
         trial.verdict.plan = list(found.lines())
         file = records.directory(trial.project) / "plan.json"
         write_atomically(file, json.dumps(found.as_json(), indent=2) + "\n")
-
-
-@contextmanager
-def _kept(temporary: Path, final: Path) -> Iterator[None]:
-    """Keep what is written to `temporary` in `final` at the end, in place of what was there; runs never mix."""
-    temporary.mkdir(parents=True, exist_ok=True)
-    try:
-        yield
-    finally:
-        shutil.rmtree(final, ignore_errors=True)
-        shutil.copytree(temporary, final, dirs_exist_ok=True)
 
 
 @contextmanager

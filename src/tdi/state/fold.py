@@ -277,7 +277,7 @@ def _unit_effects(tree: _Tree) -> None:
             comes_or_goes = difference.kind is not Kind.CHANGED
             started = unit.kind is not Kind.CHANGED or "active" in unit.attributes
             stale = difference.attributes == ("restart_debt",) and unit.attributes == ("need_reload",)
-            if started and (comes_or_goes or scope == "probes") or stale:
+            if (started and (comes_or_goes or scope == "probes")) or stale:
                 tree.hang(difference, unit)
 
 
@@ -356,7 +356,7 @@ def _points_alike(link: Difference, entry: Difference) -> bool:
 
 
 def _effects(tree: _Tree) -> None:
-    """A live kernel setting hangs below the configured one; a probe, or a process older than a file, below the file."""
+    """A live kernel setting hangs below the configured one, a process that is older than a file below the file."""
     sysctl = tree.by_scope["sysctl"]
     for key, difference in sysctl.items():
         configured = sysctl.get("configured:" + key.removeprefix("live:"))
@@ -369,17 +369,27 @@ def _effects(tree: _Tree) -> None:
             explained = [cause for cause in causes if cause is not None]
             if len(explained) == len(causes):
                 tree.hang(difference, explained[0])
-    for difference in tree.by_scope["probes"].values():
+
+
+def _probes(tree: _Tree) -> None:
+    """A part of a probe hangs below the file it comes from, else below the part that it follows, or the probe's status.
+
+    A socket that a part says it opens hangs below that part.
+    """
+    probes = tree.by_scope["probes"]
+    for difference in probes.values():
         for path in _paths(difference):
             if path in tree.files:
                 tree.hang(difference, tree.files[path])
+    for difference in tree.free("probes"):
+        name = difference.key.partition("/")[0]
+        for part in (difference.present.get("follows"), "status"):
+            if f"{name}/{part}" in probes:
+                tree.hang(difference, probes[f"{name}/{part}"])
+    for difference in probes.values():
         for socket in difference.present.get("listeners") or ():
             if socket in tree.by_scope["listeners"]:
                 tree.hang(tree.by_scope["listeners"][socket], difference)
-    for difference in tree.free("probes"):
-        other = f"{difference.key.partition('/')[0]}/{difference.present.get('follows')}"
-        if other in tree.by_scope["probes"]:
-            tree.hang(difference, tree.by_scope["probes"][other])
 
 
 def _apt_configuration(tree: _Tree) -> None:
@@ -551,6 +561,7 @@ _STEPS = (
     _apt_configuration,
     _alternatives,
     _effects,
+    _probes,
     _shared_debt,
     _lone_processes,
     _hard_links,

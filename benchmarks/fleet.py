@@ -1,0 +1,176 @@
+"""What `tdi state fleet` costs the controller: time and memory for growing fleets, and what follows for 1,000 hosts.
+
+The hosts are simulated: Ansible runs the whole way for each of them over its local connection, and where a host would
+run the collector, a program prints the record of one real machine with small changes: another machine id, every tenth
+host an older package, every twenty-fifth a setuid program. So the figures leave out what the hosts and the network
+need: about as long as the collector runs there (about 2 s on a small server), divided by the forks.
+
+The memory is the sum over all processes of the controller, shared pages counted once (Pss), at its highest.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tdi import base_image, machines, scenario
+from tdi.project import Project
+from tdi.state import target
+
+MARK = "TDI_BENCHMARK"
+
+HOST = r"""#!/bin/sh
+cat >/dev/null
+exec sed \
+  -e '2s/"hostname":"[^"]*"/"hostname":"web{number}"/' \
+  -e 's|^\("/etc/machine-id": .*"hash":"sha256:\)[0-9a-f]\{{8\}}|\1{number:08x}|' \
+  -e '{package}s|^\("bash": .*"version":"\)[^"]*|\15.0-1|' \
+  -e '{mode}s|^\("/usr/bin/base64": .*"mode":"\)0755|\14755|' \
+  {record}
+"""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run cost."""
+
+    hosts: int
+    seconds: float
+    recording: float
+    mebibytes: float
+    findings: int
+
+
+def real_record(path: Path) -> None:
+    """Record a machine of the base image."""
+    project = Project.find()
+    run_id = machines.new_run_id()
+    options = scenario.load(project, "fresh").options
+    with machines.one(f"tdi-{run_id}-fleet", base_image.ensure(project).id, options, run_id) as name:
+        target.record(f"docker://{name}", path).close()
+
+
+def simulate(hosts: int, record: Path, directory: Path) -> Path:
+    """Write the programs of the hosts, and return their inventory."""
+    programs = directory / f"hosts-{hosts}"
+    programs.mkdir()
+    lines = []
+    for number in range(hosts):
+        program = programs / f"web{number}"
+        # sed acts on the record's first line, which has nothing to change, or on all others.
+        script = HOST.format(
+            number=number,
+            record=record,
+            package="1!" if not (number + 1) % 10 else "1",
+            mode="1!" if not (number + 1) % 25 else "1",
+        )
+        program.write_text(script, encoding="utf-8")
+        program.chmod(0o755)
+        lines.append(f"web{number} ansible_connection=local ansible_python_interpreter={program}\n")
+    inventory = directory / f"inventory-{hosts}.ini"
+    inventory.write_text("".join(lines), encoding="utf-8")
+    return inventory
+
+
+def processes() -> list[Path]:
+    """The processes of the run."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):
+            if entry.name.isdigit() and f"{MARK}=1".encode() in (entry / "environ").read_bytes().split(b"\0"):
+                found.append(entry)
+    return found
+
+
+def memory() -> float:
+    """MiB that the processes of the run hold together."""
+    kibibytes = 0
+    for process in processes():
+        with suppress(OSError, ValueError, IndexError):
+            text = (process / "smaps_rollup").read_text(encoding="ascii")
+            kibibytes += int(next(line for line in text.splitlines() if line.startswith("Pss:")).split()[1])
+    return kibibytes / 1024
+
+
+def run(inventory: Path, hosts: int, forks: int, directory: Path) -> Cost:
+    """Run `tdi state fleet` and return what it cost."""
+    fakes = directory / "fakes"
+    fakes.mkdir(exist_ok=True)
+    # The simulated hosts are recorded by root, whoever measures.
+    (fakes / "id").write_text("#!/bin/sh\necho 0\n", encoding="utf-8")
+    (fakes / "id").chmod(0o755)
+    output = directory / f"out-{hosts}"
+    command = [Path(sys.executable).parent / "tdi", "state", "fleet", "--inventory", inventory]
+    command += ["--forks", str(forks), "--output", output, "--format", "json"]
+    environment = {**os.environ, MARK: "1", "PATH": f"{fakes}{os.pathsep}{os.environ['PATH']}"}
+    began = time.monotonic()
+    highest = recorded = 0.0
+    with (directory / "report.json").open("wb") as report, (directory / "messages").open("wb") as messages:
+        child = subprocess.Popen(command, env=environment, stdout=report, stderr=messages, stdin=subprocess.DEVNULL)
+        while child.poll() is None:
+            highest = max(highest, memory())
+            if len(list((output / "records").glob("*.json.gz"))) == hosts and not recorded:
+                recorded = time.monotonic() - began
+            time.sleep(0.2)
+    if child.returncode not in {0, 1}:
+        sys.exit(f"tdi ended with {child.returncode}: {(directory / 'messages').read_text(encoding='utf-8')}")
+    found = json.loads((directory / "report.json").read_text(encoding="utf-8"))
+    return Cost(hosts, time.monotonic() - began, recorded, highest, len(found["findings"]))
+
+
+def extrapolated(costs: list[Cost], hosts: int) -> tuple[float, float]:
+    """Seconds and MiB for a number of hosts: a straight line through the smallest and the largest fleet.
+
+    Where the largest fleet did not cost more, the highest figure stands: it is the cost of starting, and noise.
+    """
+    first, last = costs[0], costs[-1]
+    more = (hosts - last.hosts) / (last.hosts - first.hosts)
+    seconds = last.seconds + max(0.0, last.seconds - first.seconds) * more
+    highest = max(cost.mebibytes for cost in costs)
+    return seconds, highest + max(0.0, last.mebibytes - first.mebibytes) * more
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--hosts", type=int, nargs="+", default=[10, 25, 50], help="sizes of fleets (default: 10 25 50)"
+    )
+    parser.add_argument("--forks", type=int, default=5, help="hosts at a time (default: 5, as Ansible's)")
+    parser.add_argument("--record", type=Path, help="the record of a real machine; without it one is made with Docker")
+    parser.add_argument("--json", type=Path, help="write the figures here")
+    chosen = parser.parse_args()
+    costs = []
+    with tempfile.TemporaryDirectory(prefix="tdi-bench-") as name:
+        directory = Path(name)
+        record = directory / "record.json"
+        if chosen.record:
+            record.write_bytes(chosen.record.read_bytes())
+        else:
+            real_record(record)
+        objects = sum(line.startswith(b'"') for line in record.open("rb"))
+        print(f"A host has {objects:,} objects in {record.stat().st_size / 1024**2:.1f} MiB; {chosen.forks} forks.\n")
+        print(f"{'hosts':>6} {'seconds':>8} {'of it recording':>16} {'a host':>8} {'MiB':>6} {'findings':>9}")
+        for hosts in sorted(chosen.hosts):
+            cost = run(simulate(hosts, record, directory), hosts, chosen.forks, directory)
+            costs.append(cost)
+            print(
+                f"{hosts:>6,} {cost.seconds:>8.1f} {cost.recording:>16.1f} {cost.seconds / hosts:>8.2f} "
+                f"{cost.mebibytes:>6.0f} {cost.findings:>9}",
+                flush=True,
+            )
+    if len(costs) > 1 and costs[-1].hosts < 1000:  # noqa: PLR2004 (what the fleet may have)
+        seconds, mebibytes = extrapolated(costs, 1000)
+        print(f"\nExtrapolated to 1,000 hosts: {seconds / 60:.1f} minutes, {mebibytes:,.0f} MiB.")
+    if chosen.json:
+        chosen.json.write_text(json.dumps([vars(cost) for cost in costs], indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,422 @@
+"""Differences with one cause become one finding, with the severity, the owner and the sentences that it needs."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from by_hand import compared, directory, file, link, of_package, only_finding, package
+
+from tdi.state.finding import Kind, Severity
+
+UNIT = {"enablement": "enabled", "active": "active", "fragment": "/usr/lib/systemd/system/app.service"}
+USER = {"uid": 1000, "gid": 1000, "home": "/home/deploy", "shell": "/bin/bash", "groups": [], "password": "locked"}
+
+
+def on_b(tmp_path: Path, **scopes: dict[str, Any]):
+    """Compare an empty machine with one that has these objects."""
+    return compared(tmp_path, {scope: {} for scope in scopes}, scopes)
+
+
+def changed(tmp_path: Path, **scopes: tuple[dict[str, Any], dict[str, Any]]):
+    """Compare machines whose scopes are given as pairs."""
+    return compared(
+        tmp_path, {name: pair[0] for name, pair in scopes.items()}, {name: pair[1] for name, pair in scopes.items()}
+    )
+
+
+def test_files_go_with_a_package_of_another_version(tmp_path: Path):
+    lib = "/usr/lib/libx.so.1"
+    origin = of_package("libx")
+    finding = only_finding(
+        changed(
+            tmp_path,
+            packages=({"libx": package("1")}, {"libx": package("2")}),
+            files=(
+                {lib: file(origin=origin), "/var/lib/dpkg/info/libx:amd64.md5sums": file()},
+                {lib: file(origin=origin, hash="b2:2"), "/var/lib/dpkg/info/libx:amd64.md5sums": file(size=2)},
+            ),
+        )
+    )
+    assert (finding.scope, finding.key, finding.owner) == ("packages", "libx", "libx")
+    assert len(finding.differences) == 3
+    assert "1 on the new machine and 2 on the upgraded machine" in finding.why
+
+
+def test_a_modified_conffile_is_never_folded(tmp_path: Path):
+    conf = "/etc/x.conf"
+    comparison = changed(
+        tmp_path,
+        packages=({"x": package("1")}, {"x": package("2")}),
+        files=(
+            {conf: file(origin=of_package("x", "conffile"))},
+            {conf: file(origin=of_package("x", "conffile", "modified"), hash="b2:2")},
+        ),
+    )
+    assert {finding.key for finding in comparison.findings} == {"x", conf}
+
+
+def test_a_modified_program_is_not_folded_either(tmp_path: Path):
+    comparison = changed(
+        tmp_path,
+        packages=({"x": package("1")}, {"x": package("2")}),
+        files=(
+            {"/usr/bin/x": file(origin=of_package("x"))},
+            {"/usr/bin/x": file(origin=of_package("x", state="modified"), hash="b2:2")},
+        ),
+    )
+    program = next(finding for finding in comparison.findings if finding.key == "/usr/bin/x")
+    assert program.severity is Severity.SECURITY
+
+
+def test_files_of_an_equal_package_are_findings(tmp_path: Path):
+    same = {"x": package("1")}
+    b = {"/usr/share/x": file(origin=of_package("x"), hash="b2:2")}
+    finding = only_finding(
+        changed(tmp_path, packages=(same, same), files=({"/usr/share/x": file(origin=of_package("x"))}, b))
+    )
+    assert (finding.key, finding.owner) == ("/usr/share/x", "x")
+
+
+def test_a_new_package_is_one_finding_with_all_it_brought(tmp_path: Path):
+    packaged = directory(origin={"kind": "package"})
+    finding = only_finding(
+        on_b(
+            tmp_path,
+            packages={"app": package(), "libapp": package(auto=True)},
+            files={
+                "/etc/app": packaged,
+                "/etc/app/app.conf": file(origin=of_package("app", "conffile")),
+                "/etc/app/more.conf": file(),
+                "/var/lib/app": packaged,
+                UNIT["fragment"]: file(origin=of_package("app")),
+                "/usr/lib/libapp.so.1": file(origin=of_package("libapp")),
+                "/etc/systemd/system/multi-user.target.wants/app.service": link(UNIT["fragment"]),
+            },
+            systemd={"app.service": UNIT},
+        )
+    )
+    assert (finding.key, finding.kind) == ("app", Kind.ONLY_B)
+    assert len(finding.differences) == 10
+
+
+def test_a_setuid_program_makes_its_package_a_matter_of_security(tmp_path: Path):
+    program = file(mode="4755", origin=of_package("app"))
+    finding = only_finding(on_b(tmp_path, packages={"app": package()}, files={"/usr/bin/app": program}))
+    assert (finding.key, finding.severity) == ("app", Severity.SECURITY)
+
+
+def test_a_removed_package_that_was_not_purged(tmp_path: Path):
+    removed = package(status="config-files", selection="deinstall")
+    conffile = file(origin=of_package("app", "conffile"))
+    finding = only_finding(on_b(tmp_path, packages={"app": removed}, files={"/etc/app.conf": conffile}))
+    assert finding.severity is Severity.LEFT_OVER
+    assert "purge" in finding.action.lower()
+
+
+@pytest.mark.parametrize(("change", "word"), [({"selection": "hold"}, "hold"), ({"auto": True}, "apt-mark")])
+def test_hold_and_automatic_have_an_advice_of_their_own(tmp_path: Path, change: dict[str, Any], word: str):
+    finding = only_finding(changed(tmp_path, packages=({"x": package()}, {"x": package(**change)})))
+    assert finding.severity is Severity.CONFIGURATION
+    assert word in finding.action
+
+
+def test_an_edited_conffile_is_one_finding_of_the_file(tmp_path: Path):
+    path = "/etc/x.conf"
+    comparison = changed(
+        tmp_path,
+        packages=({"x": package()}, {"x": package(auto=True, conffiles={path: "modified"})}),
+        files=(
+            {path: file(origin=of_package("x", "conffile"))},
+            {path: file(origin=of_package("x", "conffile", "modified"), hash="b2:2")},
+        ),
+    )
+    assert {finding.key: finding.attributes for finding in comparison.findings} == {
+        path: ("hash", "origin"),
+        "x": ("auto",),
+    }
+
+
+def test_a_directory_is_told_with_the_number_of_what_is_in_it(tmp_path: Path):
+    tree = {"/srv/old": directory(), "/srv/old/a": directory()} | {f"/srv/old/a/{n}": file() for n in range(20)}
+    finding = only_finding(on_b(tmp_path, files=tree | {}))
+    assert finding.key == "/srv/old"
+    assert len(finding.differences) == 22
+    assert "21 differences follow" in finding.why
+
+
+def test_a_name_that_only_begins_alike_is_not_inside(tmp_path: Path):
+    comparison = on_b(tmp_path, files={"/srv/old": directory(), "/srv/old-x": file(), "/srv/old!": file()})
+    assert len(comparison.findings) == 3
+
+
+def test_a_setuid_program_in_a_new_directory_stands_alone(tmp_path: Path):
+    comparison = on_b(tmp_path, files={"/srv/old": directory(), "/srv/old/a": file(), "/srv/old/x": file(mode="4755")})
+    assert [(finding.key, finding.severity) for finding in comparison.findings] == [
+        ("/srv/old/x", Severity.SECURITY),
+        ("/srv/old", Severity.LEFT_OVER),
+    ]
+
+
+def test_a_user_with_group_home_keys_and_ranges(tmp_path: Path):
+    finding = only_finding(
+        on_b(
+            tmp_path,
+            users={"deploy": USER},
+            groups={"deploy": {"gid": 1000, "members": []}},
+            subids={"subuid:deploy": {"ranges": ["100000:65536"]}},
+            authorized_keys={"deploy:SHA256:x": {"file": "/home/deploy/.ssh/authorized_keys"}},
+            files={
+                "/home/deploy": directory(owner="deploy"),
+                "/home/deploy/.ssh": directory(owner="deploy"),
+                "/home/deploy/.ssh/authorized_keys": file(owner="deploy"),
+            },
+        )
+    )
+    assert (finding.scope, finding.key, finding.severity) == ("users", "deploy", Severity.SECURITY)
+    assert len(finding.differences) == 7
+
+
+def test_a_shifted_uid_is_one_finding(tmp_path: Path):
+    finding = only_finding(
+        changed(
+            tmp_path,
+            users=({"www": USER}, {"www": USER | {"uid": 1001, "gid": 1001}}),
+            groups=({"www": {"gid": 1000, "members": []}}, {"www": {"gid": 1001, "members": []}}),
+        )
+    )
+    assert finding.attributes == ("gid", "uid")
+    assert "uid" in finding.action
+
+
+def test_an_additional_group_is_one_finding_of_the_user(tmp_path: Path):
+    finding = only_finding(
+        changed(
+            tmp_path,
+            users=({"deploy": USER}, {"deploy": USER | {"groups": ["sudo"]}}),
+            groups=({"sudo": {"gid": 27, "members": []}}, {"sudo": {"gid": 27, "members": ["deploy"]}}),
+        )
+    )
+    assert (finding.scope, finding.attributes) == ("users", ("groups",))
+    assert "has sudo only on the upgraded machine" in finding.why
+
+
+WANTS = "/etc/systemd/system/multi-user.target.wants"
+
+
+def test_an_enablement_link_goes_with_the_state_of_the_unit(tmp_path: Path):
+    stopped = UNIT | {"enablement": "disabled", "active": "inactive"}
+    finding = only_finding(
+        changed(
+            tmp_path,
+            systemd=({"app.service": UNIT}, {"app.service": stopped}),
+            files=({WANTS: directory(), f"{WANTS}/app.service": link(UNIT["fragment"])}, {}),
+            listeners=({"tcp 0.0.0.0:80": {"unit": "app.service"}}, {}),
+            processes=({"app.service|/usr/bin/app": {"count": 1}}, {}),
+        )
+    )
+    assert (finding.scope, finding.key) == ("systemd", "app.service")
+    assert finding.attributes == ("active", "enablement")
+    assert len(finding.differences) == 5
+
+
+def test_a_drop_in_goes_with_its_unit(tmp_path: Path):
+    path = "/etc/systemd/system/app.service.d/old.conf"
+    finding = only_finding(
+        changed(
+            tmp_path,
+            systemd=({"app.service": UNIT}, {"app.service": UNIT | {"dropins": [path]}}),
+            files=({}, {"/etc/systemd/system/app.service.d": directory(), path: file()}),
+        )
+    )
+    assert finding.key == "app.service"
+    assert path in finding.why
+
+
+def test_the_link_that_masks_a_unit_goes_with_it(tmp_path: Path):
+    finding = only_finding(
+        changed(
+            tmp_path,
+            systemd=({"app.service": UNIT}, {"app.service": UNIT | {"enablement": "masked"}}),
+            files=({}, {"/etc/systemd/system/app.service": link("/dev/null")}),
+        )
+    )
+    assert finding.attributes == ("enablement",)
+
+
+def test_the_owner_of_a_unit_is_the_package_of_the_unit_file(tmp_path: Path):
+    files = {UNIT["fragment"]: file(origin=of_package("app"))}
+    finding = only_finding(
+        changed(
+            tmp_path,
+            files=(files, files),
+            systemd=({"app.service": UNIT}, {"app.service": UNIT | {"enablement": "disabled"}}),
+        )
+    )
+    assert finding.owner == "app"
+
+
+def test_a_stale_process_goes_with_the_configuration_that_is_newer(tmp_path: Path):
+    process = {"app.service|/usr/bin/app": {"count": 1}}
+    stale = {"app.service|/usr/bin/app": {"count": 1, "restart_debt": ["configuration-newer:/etc/app.conf"]}}
+    a, b = {"/etc/app.conf": file()}, {"/etc/app.conf": file(hash="b2:2")}
+    assert only_finding(changed(tmp_path, files=(a, b), processes=(process, stale))).key == "/etc/app.conf"
+    alone = only_finding(changed(tmp_path, files=(a, a), processes=(process, stale)))
+    assert (alone.scope, alone.severity) == ("processes", Severity.SERVICE)
+    assert "handler" in alone.action
+
+
+@pytest.mark.parametrize(
+    ("scope", "key", "path", "attributes"),
+    [
+        ("cron", "/etc/cron.d/old: * * * * * root /bin/x", "/etc/cron.d/old", {"file": "/etc/cron.d/old"}),
+        ("cron", "script:/etc/cron.daily/old", "/etc/cron.daily/old", {"period": "daily"}),
+        (
+            "apt",
+            "source:deb http://x trixie",
+            "/etc/apt/sources.list.d/x.list",
+            {"files": ["/etc/apt/sources.list.d/x.list"]},
+        ),
+        ("apt", "key:04B54C3C", "/etc/apt/trusted.gpg.d/x.asc", {"files": ["/etc/apt/trusted.gpg.d/x.asc"]}),
+        ("dpkg", "leftover:/etc/x.dpkg-dist", "/etc/x.dpkg-dist", {}),
+        ("dpkg", "diversion:/usr/bin/x", "/usr/bin/x.distrib", {"to": "/usr/bin/x.distrib"}),
+        ("sudoers", "/etc/sudoers.d/x:ALL", "/etc/sudoers.d/x", {}),
+        ("sysctl", "configured:net.ipv4.ip_forward", "/etc/sysctl.d/x.conf", {"file": "/etc/sysctl.d/x.conf"}),
+        ("limits", "* hard core", "/etc/security/limits.d/x.conf", {"file": "/etc/security/limits.d/x.conf"}),
+    ],
+)
+def test_an_entry_is_one_finding_with_the_file_it_stands_in(
+    tmp_path: Path, scope: str, key: str, path: str, attributes: dict[str, Any]
+):
+    finding = only_finding(on_b(tmp_path, **{scope: {key: attributes}, "files": {path: file()}}))
+    assert (finding.scope, finding.key) == (scope, key)
+    assert len(finding.differences) == 2
+
+
+def test_several_entries_of_one_file_are_one_finding(tmp_path: Path):
+    path = "/etc/sysctl.d/x.conf"
+    keys = {f"configured:net.x{n}": {"file": path, "value": "1"} for n in range(3)} | {"live:net.x0": {"value": "1"}}
+    assert len(only_finding(on_b(tmp_path, sysctl=keys, files={path: file()})).differences) == 5
+
+
+def test_a_switched_alternative_is_one_finding(tmp_path: Path):
+    links = ("/etc/alternatives/editor", "/etc/alternatives/editor.1.gz")
+    finding = only_finding(
+        changed(
+            tmp_path,
+            alternatives=({"editor": {"current": "/bin/nano"}}, {"editor": {"current": "/usr/bin/vim.basic"}}),
+            files=(
+                {links[0]: link("/bin/nano"), links[1]: link("/usr/share/man/man1/nano.1.gz")},
+                {links[0]: link("/usr/bin/vim.basic"), links[1]: link("/usr/share/man/man1/vim.1.gz")},
+            ),
+        )
+    )
+    assert (finding.scope, finding.key, len(finding.differences)) == ("alternatives", "editor", 3)
+
+
+def test_a_derived_file_goes_with_what_it_is_made_of(tmp_path: Path):
+    cache, library = "/etc/ld.so.cache", "/usr/local/lib/libx.so.1"
+    both = changed(tmp_path, files=({cache: file()}, {cache: file(hash="b2:2"), library: file()}))
+    assert only_finding(both).key == library
+    alone = changed(tmp_path, files=({cache: file()}, {cache: file(hash="b2:2")}))
+    assert only_finding(alone).key == cache
+
+
+def test_blame_is_told_in_the_explanation(tmp_path: Path):
+    b = {"files": {"/srv/old": directory(), "/srv/old/x": file()}}
+    text = "the task 'Configure sites' wrote it until revision 3f2a1c0"
+    comparison = compared(tmp_path, {"files": {}}, b, blame={"/srv/old": text}.get)
+    assert only_finding(comparison).why.endswith(f"; {text}.")
+
+
+def test_a_sentence_names_the_machines_and_shortens_long_values(tmp_path: Path):
+    finding = only_finding(changed(tmp_path, users=({"x": {"gecos": "a"}}, {"x": {"gecos": "b" * 500}})))
+    assert "a on the new machine" in finding.why
+    assert "on the upgraded machine" in finding.why
+    assert len(finding.why) < 200
+
+
+@pytest.mark.parametrize(
+    ("path", "attributes", "severity"),
+    [
+        ("/usr/bin/x", {"mode": "4755"}, Severity.SECURITY),
+        ("/usr/bin/x", {"capability": "cap_net_raw+ep"}, Severity.SECURITY),
+        ("/etc/ssh/sshd_config.d/x.conf", {}, Severity.SECURITY),
+        ("/usr/bin/x", {}, Severity.SERVICE),
+        ("/etc/app/x.conf", {}, Severity.CONFIGURATION),
+        ("/etc/app/x.conf.dpkg-dist", {}, Severity.LEFT_OVER),
+        ("/srv/x", {}, Severity.LEFT_OVER),
+    ],
+)
+def test_a_new_file_is_as_bad_as_where_it_is(tmp_path: Path, path: str, attributes: dict[str, Any], severity: Severity):
+    assert only_finding(on_b(tmp_path, files={path: file(**attributes)})).severity is severity
+
+
+@pytest.mark.parametrize(
+    ("key", "severity"), [("tcp 0.0.0.0:81", Severity.SECURITY), ("tcp 127.0.0.1:81", Severity.SERVICE)]
+)
+def test_a_new_socket_is_worse_where_others_reach_it(tmp_path: Path, key: str, severity: Severity):
+    assert only_finding(on_b(tmp_path, listeners={key: {}})).severity is severity
+
+
+def test_a_setting_goes_with_the_file_it_is_kept_in(tmp_path: Path):
+    zones = [f"/usr/share/zoneinfo/{zone}" for zone in ("Etc/UTC", "Europe/Berlin")]
+    finding = only_finding(
+        changed(
+            tmp_path,
+            system=({"timezone": {"value": "Etc/UTC"}}, {"timezone": {"value": "Europe/Berlin"}}),
+            files=({"/etc/localtime": link(zones[0])}, {"/etc/localtime": link(zones[1])}),
+        )
+    )
+    assert (finding.scope, finding.key) == ("system", "timezone")
+
+
+def test_a_process_goes_with_the_socket_it_listens_on(tmp_path: Path):
+    finding = only_finding(
+        on_b(
+            tmp_path,
+            listeners={"tcp 0.0.0.0:8099": {"program": ["python3"]}},
+            processes={"|/usr/bin/python3.13": {"count": 1}},
+        )
+    )
+    assert finding.scope == "listeners"
+
+
+def test_a_hard_link_is_told_by_its_new_name(tmp_path: Path):
+    old, new = "/srv/a", "/srv/b"
+    b = {old: file(hardlink=old), new: file(hardlink=old)}
+    assert only_finding(changed(tmp_path, files=({old: file()}, b))).key == new
+
+
+def test_a_setting_of_apt_goes_with_the_one_file_that_differs(tmp_path: Path):
+    key = "config:APT::Install-Recommends"
+    finding = only_finding(
+        changed(
+            tmp_path,
+            apt=({key: {"value": "1"}}, {key: {"value": "0"}}),
+            files=({}, {"/etc/apt/apt.conf.d/99x": file()}),
+        )
+    )
+    assert finding.key == key
+
+
+def test_a_new_directory_with_a_private_key_is_a_matter_of_security(tmp_path: Path):
+    finding = only_finding(on_b(tmp_path, files={"/srv/tls": directory(), "/srv/tls/old.key": file()}))
+    assert (finding.key, finding.severity) == ("/srv/tls", Severity.SECURITY)
+
+
+def test_a_modified_conffile_in_a_new_directory_stands_alone(tmp_path: Path):
+    conffile = file(origin=of_package("x", "conffile", "modified"))
+    comparison = on_b(tmp_path, files={"/etc/x": directory(), "/etc/x/a": file(), "/etc/x/x.conf": conffile})
+    assert {finding.key for finding in comparison.findings} == {"/etc/x", "/etc/x/x.conf"}
+
+
+@pytest.mark.parametrize(
+    ("key", "severity"),
+    [
+        ("key:04B54C3C", Severity.SECURITY),
+        ("source:deb http://x trixie", Severity.SECURITY),
+        ("preference:nginx release a=stable", Severity.CONFIGURATION),
+    ],
+)
+def test_whom_apt_trusts_is_a_matter_of_security(tmp_path: Path, key: str, severity: Severity):
+    assert only_finding(on_b(tmp_path, apt={key: {}})).severity is severity

@@ -1,0 +1,88 @@
+"""The plan: what a change does to one machine."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from by_hand import directory, file, of_package, package, record
+
+from tdi.state.plan import TEXT_LINES, Plan, plan
+from tdi.state.record import ScopeHeader, ScopeStatus
+
+
+def planned(tmp_path: Path, **scopes: tuple[dict[str, Any], dict[str, Any]]) -> Plan:
+    first = {name: pair[0] for name, pair in scopes.items()}
+    second = {name: pair[1] for name, pair in scopes.items()}
+    with record(tmp_path / "a", first) as before, record(tmp_path / "b", second) as after:
+        return plan(before, after)
+
+
+def test_a_change_that_does_nothing_says_so(tmp_path: Path):
+    same = {"/etc/x": file()}
+    assert list(planned(tmp_path, files=(same, same)).lines()) == ["Plan: the change does nothing to this machine."]
+
+
+def test_what_comes_goes_and_changes_is_marked_and_counted(tmp_path: Path):
+    made = planned(
+        tmp_path,
+        packages=({"x": package("1")}, {"x": package("2")}),
+        files=({"/srv/gone": file()}, {"/srv/new": directory(), "/srv/new/a": file()}),
+        systemd=({"x.service": {"enablement": "disabled"}}, {"x.service": {"enablement": "enabled"}}),
+    )
+    assert list(made.lines()) == [
+        "~ packages x: 1 → 2",
+        "- files /srv/gone",
+        "+ files /srv/new: dir (+1 more inside)",
+        "~ systemd x.service: enablement disabled → enabled",
+        "Plan: 1 to add, 2 to change, 1 to remove.",
+    ]
+
+
+def test_a_text_is_shown_as_a_diff(tmp_path: Path):
+    texts = [{"/etc/x": file(text="a\nb\nc\n")}, {"/etc/x": file(text="a\nB\nc\n", hash="b2:2")}]
+    lines = list(planned(tmp_path, files=(texts[0], texts[1])).lines())
+    assert lines[0] == "~ files /etc/x: content"
+    assert [line.strip() for line in lines[2:6]] == ["a", "-b", "+B", "c"]
+
+
+def test_a_long_diff_is_cut_and_says_so(tmp_path: Path):
+    new = {"/etc/x": file(text="".join(f"{number}\n" for number in range(500)))}
+    lines = list(planned(tmp_path, files=({}, new)).lines())
+    assert len(lines) == TEXT_LINES + 3
+    assert lines[-2].endswith("more lines")
+
+
+def test_the_files_of_an_upgraded_package_are_counted_only(tmp_path: Path):
+    origin = of_package("x")
+    made = planned(
+        tmp_path,
+        packages=({"x": package("1")}, {"x": package("2")}),
+        files=({"/usr/bin/x": file(origin=origin)}, {"/usr/bin/x": file(origin=origin, hash="b2:2")}),
+    )
+    assert next(made.lines()) == "~ packages x: 1 → 2 (+1 more inside)"
+
+
+def test_a_restart_is_a_step(tmp_path: Path):
+    stale = {"x.service|/usr/sbin/x": {"restart_debt": ["deleted:/usr/sbin/x"]}}
+    fresh = {"x.service|/usr/sbin/x": {}}
+    assert next(planned(tmp_path, processes=(stale, fresh)).lines()) == "~ processes x.service|/usr/sbin/x: restarted"
+    assert "needs a restart: deleted:/usr/sbin/x" in next(planned(tmp_path, processes=(fresh, stale)).lines())
+
+
+def test_what_is_not_in_the_plan_is_said(tmp_path: Path):
+    missing = {"files": ScopeHeader(ScopeStatus.UNAVAILABLE, "no reason")}
+    with record(tmp_path / "a", {"files": {}}) as before, record(tmp_path / "b", {"files": {}}, missing) as after:
+        assert list(plan(before, after).lines())[-1].startswith("Not in the plan: files")
+
+
+def test_names_from_the_machine_are_made_visible(tmp_path: Path):
+    new = {"/srv/a\n\x1b[31mb": file(text="\tindented\n\x1b]0;x\x07\n")}
+    lines = list(planned(tmp_path, files=({}, new)).lines())
+    assert all(line.isprintable() for line in lines)
+    assert any(line.endswith("+   indented") for line in lines)
+
+
+def test_the_form_for_programs_is_json(tmp_path: Path):
+    document = json.loads(json.dumps(planned(tmp_path, files=({}, {"/srv/x": file()})).as_json()))
+    assert document["add"] == 1
+    assert document["steps"][0]["kind"] == "add"

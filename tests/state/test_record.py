@@ -1,0 +1,233 @@
+"""Reading and writing records: only whole ones are read, and equal lines are never parsed."""
+
+import gzip
+import json
+import os
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from tdi.errors import TdiError
+from tdi.state.record import (
+    RecordFile,
+    ScopeHeader,
+    ScopeStatus,
+    pairs,
+    read_meta,
+    schema,
+    validate,
+    write_record,
+)
+
+META = {"hostname": "a"}
+
+
+def make(path: Path, scopes, meta=META) -> Path:
+    write_record(path, meta, {name: (ScopeHeader(), sorted(objects.items())) for name, objects in scopes.items()})
+    return path
+
+
+@pytest.fixture
+def record(tmp_path):
+    return make(tmp_path / "record.json", {"files": {"/a": {"type": "dir"}, "/b": {"type": "file"}}, "users": {}})
+
+
+def test_what_was_written_is_read(record):
+    with RecordFile(record) as opened:
+        assert opened.schema == 1
+        assert opened.meta == META
+        assert opened.scopes == {"files": ScopeHeader(), "users": ScopeHeader()}
+        assert opened.counts == {"files": 2, "users": 0}
+        assert list(opened.objects("files")) == [("/a", '{"type":"dir"}'), ("/b", '{"type":"file"}')]
+        assert list(opened.objects("users")) == []
+        assert list(opened.objects("nothing")) == []
+
+
+def test_the_layout_is_one_object_per_line(record):
+    assert record.read_text() == (
+        '{"schema": 1,\n'
+        '"meta": {"hostname":"a"},\n'
+        '"scopes": {\n'
+        '"files": {"status": "ok", "reason": null, "objects": {\n'
+        '"/a": {"type":"dir"},\n'
+        '"/b": {"type":"file"}\n'
+        "}},\n"
+        '"users": {"status": "ok", "reason": null, "objects": {\n'
+        "}}\n"
+        "},\n"
+        '"end": {"objects": {"files":2,"users":0}}}\n'
+    )
+    json.loads(record.read_text())
+
+
+def test_a_scope_that_is_not_ok_says_why(tmp_path):
+    header = ScopeHeader(ScopeStatus.UNAVAILABLE, 'no "x"')
+    write_record(tmp_path / "r", {}, {"systemd": (header, [])})
+    assert RecordFile(tmp_path / "r").scopes == {"systemd": header}
+
+
+def test_any_key_survives(tmp_path):
+    keys = ["", "a\nb", 'q"\\', '": {"x": 1}, "', "\udcff", "\U0001f600", "é", "</script>"]
+    path = make(tmp_path / "r", {"files": {key: {"key": key} for key in keys}})
+    path.read_bytes().decode("ascii")
+    found = [(key, json.loads(raw)) for key, raw in RecordFile(path).objects("files")]
+    assert found == [(key, {"key": key}) for key in sorted(keys)]
+
+
+def test_compressed_records_are_read_and_reproducible(tmp_path):
+    scopes = {"files": {f"/{number}": {"type": "dir"} for number in range(1000)}}
+    first, second = (make(tmp_path / name, scopes) for name in ("a.json.gz", "b.json.gz"))
+    assert first.read_bytes() == second.read_bytes()
+    assert first.read_bytes()[:8] == b"\x1f\x8b\x08\x00\0\0\0\0"  # no name and no time
+    assert RecordFile(first).counts == {"files": 1000}
+    assert read_meta(first) == META
+
+
+def test_another_layout_is_read_as_well(record):
+    data = json.loads(record.read_text())
+    record.write_text(json.dumps(data, indent=2))
+    with RecordFile(record) as opened:
+        assert list(opened.objects("files")) == [("/a", '{"type":"dir"}'), ("/b", '{"type":"file"}')]
+    assert read_meta(record) == META
+
+
+def test_iterations_of_one_record_do_not_disturb_each_other(record):
+    with RecordFile(record) as opened:
+        assert [(a, b) for a, _ in opened.objects("files") for b, _ in opened.objects("files")] == [
+            ("/a", "/a"), ("/a", "/b"), ("/b", "/a"), ("/b", "/b"),
+        ]  # fmt: skip
+
+
+def refused(path: Path) -> TdiError:
+    with pytest.raises(TdiError) as caught:
+        RecordFile(path)
+    assert str(path) in caught.value.what
+    assert "\n" not in caught.value.what
+    return caught.value
+
+
+def test_every_truncation_is_noticed(record):
+    whole = record.read_bytes()
+    for length in range(1, len(whole)):
+        record.write_bytes(whole[:length])
+        refused(record)
+
+
+def test_anything_after_the_end_is_noticed(record):
+    with record.open("ab") as file:
+        file.write(b"{}\n")
+    refused(record)
+
+
+def test_a_lost_object_is_noticed(record):
+    record.write_bytes(record.read_bytes().replace(b'"/a": {"type":"dir"},\n', b""))
+    assert "truncated or damaged" in refused(record).what
+
+
+def test_a_truncated_compressed_record_is_noticed(tmp_path):
+    path = make(tmp_path / "r.gz", {"files": {f"/{number}": {} for number in range(5000)}})
+    path.write_bytes(path.read_bytes()[:-20])
+    assert "truncated" in refused(path).what
+    path.write_bytes(gzip.compress(b"nonsense"))
+    assert "not JSON" in refused(path).what
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "not JSON"),
+        ("hello", "not JSON"),
+        ("\udcff\udcfe", "not JSON"),
+        ("[1]", "not a record"),
+        ("{}", "not a record"),
+        ('{"schema": 1}', "not a record"),
+        ('{"schema": 0, "meta": {}, "scopes": {}, "end": {}}', "not a record"),
+        ('{"schema": 1, "meta": {}, "scopes": {"files": 7}, "end": {}}', "not a record"),
+        ('{"schema": 1, "meta": {}, "scopes": {}}', "truncated"),
+        ('{"schema": 2, "whatever": 1}', "schema 2; this tdi reads schema 1"),
+        ("[" * 100000, "not JSON"),
+    ],
+)
+def test_what_is_no_record_is_refused(tmp_path, content, said):
+    path = tmp_path / "r"
+    path.write_bytes(os.fsencode(content))
+    assert said in refused(path).what
+
+
+def test_a_newer_schema_in_the_canonical_layout_is_refused(record):
+    record.write_bytes(record.read_bytes().replace(b'"schema": 1', b'"schema": 3'))
+    assert "Use a newer tdi" in refused(record).remedy
+
+
+def test_a_missing_file_and_a_directory_are_refused(tmp_path):
+    assert "no record" in refused(tmp_path / "none").what
+    assert "cannot be read" in refused(tmp_path).what
+
+
+def test_nothing_is_left_of_a_record_that_could_not_be_written(tmp_path):
+    with pytest.raises(ValueError, match="not in order"):
+        write_record(tmp_path / "r", {}, {"files": (ScopeHeader(), [("b", {}), ("a", {})])})
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TdiError, match="cannot be written"):
+        write_record(tmp_path / "file" / "r", {}, {})
+
+
+def test_pairs_yield_what_is_not_equal_and_count_everything(tmp_path):
+    a = make(tmp_path / "a", {"files": {"/1": {"x": 1}, "/2": {"x": 1}, "/3": {"x": 1}, "/5": {}}})
+    b = make(tmp_path / "b", {"files": {"/0": {}, "/2": {"x": 1}, "/3": {"x": 2}, "/5": {}}})
+    with RecordFile(a) as left, RecordFile(b) as right:
+        found = pairs(left, right, "files")
+        assert list(found) == [
+            ("/0", None, "{}"),
+            ("/1", '{"x":1}', None),
+            ("/3", '{"x":1}', '{"x":2}'),
+        ]
+        assert found.compared == 5
+
+
+def test_the_comma_of_the_last_object_makes_no_difference(tmp_path):
+    a = make(tmp_path / "a", {"files": {"/1": {}}})
+    b = make(tmp_path / "b", {"files": {"/1": {}, "/2": {}}})
+    assert list(pairs(RecordFile(a), RecordFile(b), "files")) == [("/2", None, "{}")]
+
+
+def test_equal_values_written_differently_are_equal(tmp_path):
+    a = make(tmp_path / "a", {"files": {"/1": {"x": 1, "y": 2}}})
+    b = tmp_path / "b"
+    b.write_bytes(a.read_bytes().replace(b'{"x":1,"y":2}', b'{"y": 2, "x": 1}'))
+    assert list(pairs(RecordFile(a), RecordFile(b), "files")) == []
+
+
+def test_keys_that_sort_differently_as_bytes_are_paired(tmp_path):
+    keys = ["/a", "/a\U0001f600", "/a\udcff", "/é", "/z"]
+    a = make(tmp_path / "a", {"files": {key: {"x": 1} for key in keys}})
+    b = make(tmp_path / "b", {"files": {key: {"x": 2} for key in keys}})
+    found = list(pairs(RecordFile(a), RecordFile(b), "files"))
+    assert [key for key, left, right in found if left and right] == sorted(keys)
+
+
+def test_large_records_are_paired_as_a_stream(tmp_path):
+    paths = []
+    for name, value in (("a", 0), ("b", 1)):
+        objects = (
+            (f"/{number:06d}", {"hash": "x" * 100, "n": value if number == 777 else 0}) for number in range(50000)
+        )
+        write_record(tmp_path / name, {}, {"files": (ScopeHeader(), objects)})
+        paths.append(tmp_path / name)
+    with RecordFile(paths[0]) as a, RecordFile(paths[1]) as b:
+        tracemalloc.start()
+        assert [key for key, _, _ in pairs(a, b, "files")] == ["/000777"]
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+        tracemalloc.stop()
+
+
+def test_the_schema_is_one_and_says_what_does_not_fit(tmp_path):
+    assert schema()["$defs"]["file"]["additionalProperties"] is False
+    path = make(tmp_path / "r", {"files": {"/a": {"type": "dir", "size": -1}, "b": {"type": "dir"}}, "nonsense": {}})
+    problems = validate(path)
+    assert any(line.startswith("meta: 'recorded_at' is a required property") for line in problems)
+    assert any("files '/a'" in line for line in problems)
+    assert any("files 'b'" in line for line in problems)
+    assert "nonsense: the schema knows no such scope" in problems

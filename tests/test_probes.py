@@ -1,0 +1,146 @@
+# ruff: noqa: S104 - addresses are compared here, not bound to
+"""What the verifier's probe makes of nginx's configuration, and how a probe's script gets to the machine."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from conftest import ROOT
+from tdi import records
+from tdi.errors import TdiError
+from tdi.project import Project
+
+DUMP = """\
+# configuration file /etc/nginx/nginx.conf:
+user www-data; # a comment; with { marks }
+http {
+    types { text/html html; }
+    include /etc/nginx/conf.d/*.conf;
+    include sites-enabled/*;
+}
+# configuration file /etc/nginx/conf.d/a.conf:
+proxy_set_header Authorization "Basic c2VjcmV0";
+log_format plain '$remote_addr "a; b"';
+# configuration file /etc/nginx/sites-enabled/two:
+server {
+    listen 8080;
+    listen unix:/run/x.sock;
+    server_name two.example.org;
+    location / { return 200 "{ok};"; }
+    location ~ \\.php$ { include /etc/nginx/snippets/php.conf; }
+}
+server { root /srv/second; }
+# configuration file /etc/nginx/snippets/php.conf:
+fastcgi_pass unix:/run/php.sock;
+# configuration file /etc/nginx/sites-enabled/one:
+server {
+    listen [::]:443 ssl;
+    root /srv/one/;
+    ssl_certificate_key /etc/nginx/tls/one.key;
+}
+"""
+
+NAMES = ["/etc/nginx/nginx.conf", "/etc/nginx/old.conf", "/etc/nginx/tls/one.key"]
+
+
+@pytest.fixture(scope="module")
+def probe() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("nginx_probe", ROOT / "molecule/verifier/probes/nginx.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_servers_come_in_nginx_s_order_with_the_files_they_are_from(probe: ModuleType):
+    objects, _ = probe.parts(DUMP, NAMES)
+    two = "/etc/nginx/sites-enabled/two"
+    assert objects["configuration"]["servers"] == ["/etc/nginx/sites-enabled/one", two, f"{two} #2"]
+    assert objects[f"server {two}"]["file"] == two
+    assert objects[f"server {two}"]["listeners"] == ["tcp 0.0.0.0:8080"]
+    assert objects["server /etc/nginx/sites-enabled/one"]["listeners"] == ["tcp [::]:443"]
+
+
+def test_locations_stay_in_order_and_includes_stand_where_they_are(probe: ModuleType):
+    objects, _ = probe.parts(DUMP, NAMES)
+    assert objects["server /etc/nginx/sites-enabled/two"]["directives"][-2:] == [
+        ["location /", ['return 200 "{ok};"']],
+        ["location ~ \\.php$", ["fastcgi_pass unix:/run/php.sock"]],
+    ]
+
+
+def test_what_looks_like_a_secret_is_left_out(probe: ModuleType):
+    objects, _ = probe.parts(DUMP, NAMES)
+    assert "c2VjcmV0" not in str(objects)
+    http = objects["configuration"]["directives"][1][1]
+    assert "proxy_set_header Authorization [redacted]" in http
+    assert "log_format plain '$remote_addr \"a; b\"'" in http
+
+
+def test_a_file_that_nothing_reaches_is_named(probe: ModuleType):
+    objects, _ = probe.parts(DUMP, NAMES)
+    assert [key for key in objects if key.startswith("unreached")] == ["unreached /etc/nginx/old.conf"]
+
+
+def test_each_socket_of_each_server_is_asked(probe: ModuleType):
+    _, questions = probe.parts(DUMP, NAMES)
+    assert [(q.socket, q.name, q.secure, q.files[1:]) for q in questions] == [
+        (("[::]", 443), "_", True, ["/srv/one/index.html", "/srv/one"]),
+        (("0.0.0.0", 8080), "two.example.org", False, []),
+        (("0.0.0.0", 80), "_", False, ["/srv/second/index.html", "/srv/second"]),
+    ]
+
+
+def test_an_address_that_does_not_answer_is_said(probe: ModuleType):
+    assert list(probe.ask(("0.0.0.0", 1), "_", "/", secure=False)) == ["error"]
+
+
+def test_a_machine_without_nginx_gives_a_status(
+    probe: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(probe, "PROGRAM", "/nowhere/nginx")
+    probe.main()
+    assert capsys.readouterr().out == '{"status": {"value": "nginx is not installed"}}\n'
+
+
+def test_a_configuration_that_nginx_refuses_is_a_status_that_names_the_file(
+    probe: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    program = tmp_path / "nginx"
+    said = '2026/01/01 00:00:00 [emerg] 7#7: unknown directive "x" in /etc/nginx/conf.d/a.conf:1'
+    program.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(probe, "PROGRAM", str(program))
+    probe.main()
+    said_of_it = capsys.readouterr().out
+    assert '"files": ["/etc/nginx/conf.d/a.conf"]' in said_of_it
+    assert "2026" not in said_of_it
+
+
+def declare(checkout: Project, text: str) -> None:
+    (checkout.verifier / "record.yml").write_text(text)
+
+
+def test_the_script_of_a_probe_is_sent_along(checkout: Project):
+    (probe,) = records.settings(checkout)["probes"]
+    assert probe["name"] == "nginx"
+    assert probe["command"][:1] == ["python3"]
+    assert probe["command"][-1] == (ROOT / "molecule/verifier/probes/nginx.py").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("probes: [x]", "a probe is a mapping"),
+        ("probes: [{name: a, script: no.py}]", "the script of the probe 'a' cannot be read"),
+        ("probes: [{name: a, script: no.py, command: [x]}]", "both a script and a command"),
+        ("probe: []", "unknown key 'probe'"),
+    ],
+)
+def test_a_declaration_that_cannot_be_used_is_an_error_that_says_why(checkout: Project, text: str, what: str):
+    declare(checkout, text)
+    with pytest.raises(TdiError, match=what):
+        records.settings(checkout)

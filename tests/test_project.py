@@ -1,0 +1,148 @@
+"""Finding the checkout, preparing for results, fingerprints, and files that are written whole or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from tdi.errors import TdiError
+from tdi.project import Project, fingerprint, write_atomically
+
+
+def test_a_checkout_is_found_from_anywhere_inside_of_it(checkout: Project):
+    found = Project.find(checkout.root / "roles" / "nginx" / "tasks")
+    assert found == Project(checkout.root, checkout.root / "artifacts")
+
+
+def test_outside_of_a_checkout_the_error_says_so(tmp_path: Path):
+    with pytest.raises(TdiError, match="not inside a checkout") as error:
+        Project.find(tmp_path)
+    assert error.value.remedy
+
+
+def test_results_go_where_tdi_artifacts_says(checkout: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TDI_ARTIFACTS", "elsewhere")
+    assert Project.find(checkout.root).artifacts == tmp_path / "elsewhere"
+
+
+def test_the_directory_for_results_is_made(checkout: Project):
+    checkout.prepare_artifacts()
+    checkout.prepare_artifacts()
+    assert checkout.records.is_dir()
+
+
+@pytest.mark.parametrize("where", ["a-file", "/proc/tdi-artifacts"])
+def test_results_that_cannot_be_written_are_an_error_that_names_the_directory(tmp_path: Path, where: str):
+    (tmp_path / "a-file").touch()
+    artifacts = tmp_path / where
+    with pytest.raises(TdiError) as error:
+        Project(tmp_path, artifacts).prepare_artifacts()
+    assert str(artifacts) in error.value.what
+    assert "TDI_ARTIFACTS" in error.value.remedy
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    root = tmp_path / "role"
+    (root / "tasks").mkdir(parents=True)
+    (root / "tasks" / "main.yml").write_text("a")
+    (root / "link").symlink_to("tasks/main.yml")
+    (root / "shared").symlink_to("tasks")
+    return root
+
+
+def test_a_fingerprint_does_not_depend_on_place_or_time(tree: Path, tmp_path: Path):
+    before = fingerprint([tree])
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tree / "tasks" / "main.yml").touch()
+    assert fingerprint([tree.rename(elsewhere / "role")]) == before
+
+
+def test_a_fingerprint_does_not_see_byte_code(tree: Path):
+    before = fingerprint([tree])
+    (tree / "__pycache__").mkdir()
+    (tree / "__pycache__" / "x.pyc").write_text("x")
+    assert fingerprint([tree]) == before
+
+
+def _edit(tree: Path) -> None:
+    (tree / "tasks" / "main.yml").write_text("b")
+
+
+def _add(tree: Path) -> None:
+    (tree / "tasks" / "empty.yml").touch()
+
+
+def _rename(tree: Path) -> None:
+    (tree / "tasks" / "main.yml").rename(tree / "tasks" / "other.yml")
+
+
+def _make_executable(tree: Path) -> None:
+    (tree / "tasks" / "main.yml").chmod(0o755)
+
+
+def _move_text_between_files(tree: Path) -> None:
+    (tree / "tasks" / "main.yml").write_text("")
+    (tree / "tasks" / "main.ymla").touch()
+
+
+def _retarget_a_link(tree: Path) -> None:
+    (tree / "link").unlink()
+    (tree / "link").symlink_to("tasks/other.yml")
+
+
+def _retarget_a_link_to_a_directory(tree: Path) -> None:
+    (tree / "shared").unlink()
+    (tree / "shared").symlink_to(".")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _edit,
+        _add,
+        _rename,
+        _make_executable,
+        _move_text_between_files,
+        _retarget_a_link,
+        _retarget_a_link_to_a_directory,
+    ],
+)
+def test_a_fingerprint_sees_every_change(tree: Path, change):
+    before = fingerprint([tree])
+    change(tree)
+    assert fingerprint([tree]) != before
+
+
+def test_a_fingerprint_depends_on_the_order_of_its_parts(tmp_path: Path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_text("1")
+    two.write_text("2")
+    assert fingerprint([one, two]) != fingerprint([two, one])
+
+
+def test_a_file_is_replaced_whole(tmp_path: Path):
+    file = tmp_path / "new" / "result.json"
+    write_atomically(file, "first")
+    with file.open(encoding="utf-8") as reader:
+        write_atomically(file, "second ✓")
+        assert reader.read() == "first"
+    assert file.read_text(encoding="utf-8") == "second ✓"
+    assert [each.name for each in file.parent.iterdir()] == ["result.json"]
+    assert file.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("where", ["a-file/result.json", "/proc/result.json"])
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path, where: str):
+    (tmp_path / "a-file").touch()
+    with pytest.raises(TdiError) as error:
+        write_atomically(tmp_path / where, "text")
+    assert str(tmp_path / where) in error.value.what
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path):
+    (tmp_path / "result.json").mkdir()
+    with pytest.raises(TdiError):
+        write_atomically(tmp_path / "result.json", "text")
+    assert [each.name for each in tmp_path.iterdir()] == ["result.json"]
