@@ -63,6 +63,9 @@ def run_verdict(project: Project, display: Display, before: production.Before | 
             _steps(project, run, display, verdict, before)
     except TdiError as error:
         verdict.trouble, verdict.remedy = error.what, error.remedy
+    except OSError as error:
+        verdict.trouble = f"{error.strerror or error}: {error.filename}."
+        verdict.remedy = "Free space, or name other directories in TMPDIR and TDI_ARTIFACTS."
     verdict.seconds["total"] = time.monotonic() - began
     return verdict
 
@@ -110,9 +113,11 @@ def _converge(trial: _Trial, started: Sequence[Machine]) -> ansible.Outcome:
             if booting.done():
                 booting.result()
 
+        between: list[Future[None]] = []
+
         def observe(event: ansible.Event) -> None:
             if event.name == "play" and event.facts["name"] == ansible.AGAIN:
-                pool.submit(_record_between, trial, started)
+                between.append(pool.submit(_record_between, trial, started))
                 trial.display.step(Step.IDEMPOTENCE)
             trial.display.ansible(event)
 
@@ -124,7 +129,8 @@ def _converge(trial: _Trial, started: Sequence[Machine]) -> ansible.Outcome:
             observe=observe,
             tick=stop_where_booting_failed,
         )
-        booting.result()
+        for done in (booting, *between):
+            done.result()
     records.write_wrote(trial.project, {each.scenario: outcome.passes[each.name][0].wrote for each in started})
     return outcome
 
@@ -147,7 +153,7 @@ def _record_between(trial: _Trial, started: Sequence[Machine]) -> None:
     """Record the machines after their first converge, and let the second one begin."""
     try:
         with ThreadPoolExecutor() as pool:
-            names = [machine.name for machine in started]
+            names = [machine.name for machine in started if machines.trouble(machine) is None]
             list(pool.map(lambda name: records.record_machine(trial.project, name, records.CONVERGED), names))
     finally:
         ansible.second_gate(trial.gate).touch()

@@ -53,7 +53,7 @@ def test_what_must_not_be_is_found(
     ("scope", "objects"),
     [
         ("files", {"/usr/bin/passwd": file(mode="4755", origin=of_package("passwd"))}),
-        ("files", {"/tmp": directory(mode="1777")}),  # noqa: S108 - a path in a record
+        ("files", {"/tmp": directory(mode="1777")}),
         ("files", {"/srv/x": directory(mode="2755")}),
         ("files", {"/etc/x": link("/nowhere")}),
         ("files", {"/etc/apache.dpkg-dist": directory()}),

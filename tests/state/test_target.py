@@ -478,6 +478,7 @@ def root_file_system(suite: str) -> str:
 
 
 @pytest.mark.docker
+@pytest.mark.releases
 @pytest.mark.parametrize(("suite", "version"), [("bullseye", "11"), ("bookworm", "12")])
 def test_older_releases_are_recorded_whole_and_the_same_twice(tmp_path, suite, version):
     run_id = machines.new_run_id()
