@@ -191,5 +191,12 @@ def clean() -> None:
     """Remove everything of this project from the engine: containers, images, and what bootstrapping kept."""
     from tdi import docker  # noqa: PLC0415
 
+    try:
+        docker.engine()
+    except TdiError:
+        console.say("No Docker engine answers: nothing to remove there.")
+        return
     docker.remove(docker.containers(docker.LABEL))
-    docker.remove_images([image["id"] for image in docker.images(docker.LABEL)])
+    stay = docker.remove_images(docker.LABEL)
+    if stay:
+        raise TdiError(f"In use, and therefore still there: {', '.join(stay)}.", "Remove what was made of it first.")

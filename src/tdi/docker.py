@@ -221,10 +221,13 @@ def images(label: str) -> list[dict[str, str]]:
     return [{"id": row[0], "name": row[1]} for row in rows if len(row) == 2]  # noqa: PLR2004 (an id and a name)
 
 
-def remove_images(references: Sequence[str]) -> None:
-    """Remove local images; one that is in use or gone is left as it is."""
-    for reference in references:
-        process.run(["docker", "rmi", "--force", reference], check=False, timeout=120)
+def remove_images(label: str) -> list[str]:
+    """Remove the local images that carry `label`, and return the names of those that are in use and therefore stay."""
+    # An image goes only after those that stand on it; ours stand on each other three deep.
+    for _ in range(3):
+        for image in images(label):
+            process.run(["docker", "rmi", "--force", image["id"]], check=False, timeout=120)
+    return [image["name"] for image in images(label)]
 
 
 def wait_until_booted(name: str, timeout: float = 90) -> None:
