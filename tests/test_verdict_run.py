@@ -41,6 +41,7 @@ def test_a_record_between_the_two_runs_that_fails_is_not_taken_for_an_unchanged_
     monkeypatch.setattr(verdict_run.ansible, "converge", converge)
     monkeypatch.setattr(verdict_run.records, "record_machine", broken)
     monkeypatch.setattr(verdict_run, "_boot", lambda *_: None)
+    monkeypatch.setattr(verdict_run.machines, "trouble", lambda _: None)
     run = SimpleNamespace(id="x", directory=checkout.root)
     trial = verdict_run._Trial(checkout, run, Display(), Verdict(), None, {"fresh": None})
     checkout.prepare_artifacts()
