@@ -42,5 +42,5 @@ pins: environment ## renew the pinned versions of everything in requirements/
 
 clean: ## remove all that the project made, on disk and in Docker
 	@if [ -x $(BIN)/tdi ]; then tdi clean; fi
-	@rm -rf $(VENV) .tox artifacts .mypy_cache .pytest_cache .ruff_cache .ansible
+	@rm -rf $(VENV) .tox artifacts .mypy_cache .pytest_cache .ruff_cache .ansible "$${XDG_CACHE_HOME:-$$HOME/.cache}/tdi"
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
