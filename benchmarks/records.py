@@ -7,6 +7,7 @@ d  `aide --init` with the attributes that the record has, as it comes (one worke
    with the check sums, attributes and compression of Debian's own aide.conf ("Checksums = H": seven of them)
 e  `mtree -c` with sha256 and the owners' names
 f  c against a baseline of the image that the machine was started from, which hashes only what the image lacks
+g  c against the baseline that the record before it left, as between the records of one verdict
 
 All run in one container, booted from the project's base image, with nginx, aide and mtree-netbsd installed by apt.
 They alternate, and a round that is not counted comes first, so that every one finds the files in memory. a, b, d and e
@@ -15,6 +16,7 @@ are timed inside the container, by wall clock and by CPU; c and f outside, with 
 
 import argparse
 import json
+import shutil
 import statistics
 import subprocess
 import tempfile
@@ -69,6 +71,7 @@ TITLES = {
     "d as in Debian": "aide --init, attributes of Debian's aide.conf",
     "e": "mtree with sha256",
     "f": "whole record, baseline of the image",
+    "g": "whole record, baseline of this machine's last record",
 }
 # (title, numerator, denominator, the target)
 RATIOS = (
@@ -78,7 +81,8 @@ RATIOS = (
     ("aide on all cores / files", "d on all cores", "b", "-"),
     ("aide as in Debian / files", "d as in Debian", "b", "-"),
     ("mtree / files", "e", "b", "≥ 4"),
-    ("with baseline / whole", "f", "c", "-"),
+    ("with the image's baseline / whole", "f", "c", "-"),
+    ("with the machine's baseline / whole", "g", "c", "-"),
 )
 
 
@@ -150,9 +154,10 @@ def main() -> None:
     image = base_image.ensure(project).id
     measured: dict[str, list[tuple[float, float]]] = {key: [] for key in TITLES}
     with tempfile.TemporaryDirectory(prefix="tdi-bench-") as directory:
-        record, with_baseline, baseline = (Path(directory) / file for file in ("a.json", "b.json", "baseline"))
+        record, with_baseline, again = (Path(directory) / f"{name}.json" for name in "abc")
+        baseline, current = Path(directory) / "baseline", Path(directory) / "current"
         with machines.one(f"tdi-{run_id}-base", image, options, run_id) as base:
-            target.record_baseline(f"docker://{base}", baseline)
+            target.record(f"docker://{base}", record, baseline=baseline)
         with machines.one(f"tdi-{run_id}-bench", image, options, run_id) as name:
             prepare(name)
             uri = f"docker://{name}"
@@ -161,7 +166,10 @@ def main() -> None:
                 if key == "c":
                     return outside(lambda: target.record(uri, record))
                 if key == "f":
-                    return outside(lambda: target.record(uri, with_baseline, baseline=baseline))
+                    shutil.copy(baseline, current)
+                    return outside(lambda: target.record(uri, with_baseline, baseline=current))
+                if key == "g":
+                    return outside(lambda: target.record(uri, again, baseline=current))
                 return inside(name, COMMANDS[key])
 
             for number in range(chosen.times + 1):
@@ -170,8 +178,9 @@ def main() -> None:
                     if number:
                         measured[key].append(seconds)
             check_same_files(name, record)
-            reused = target.RecordFile(with_baseline).meta["hashed"]
-            print(f"against the baseline: {reused['reused']} files reused, {reused['bytes'] / 1e6:.0f} MB hashed")
+            for what, file in (("image", with_baseline), ("machine", again)):
+                reused = target.RecordFile(file).meta["hashed"]
+                print(f"baseline of the {what}: {reused['reused']} files reused, {reused['bytes'] / 1e6:.0f} MB hashed")
     _print(measured)
     if chosen.json:
         chosen.json.write_text(json.dumps(measured, indent=2))

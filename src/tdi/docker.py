@@ -105,12 +105,18 @@ def image_facts(reference: str) -> dict[str, Any]:
     return facts
 
 
-def image_of(container: str) -> str:
-    """The id of the image that a container was made from. Raises TdiError where there is no such container."""
-    shown = process.run(["docker", "container", "inspect", "--format", "{{.Image}}", container], check=False)
+def container_facts(container: str) -> dict[str, Any]:
+    """What `docker container inspect` says; its labels hold those of its image. Raises TdiError where there is none."""
+    shown = process.run(["docker", "container", "inspect", container], check=False)
     if not shown.ok:
         raise TdiError(f"There is no container {container}.")
-    return shown.stdout.strip()
+    facts: dict[str, Any] = json.loads(shown.stdout)[0]
+    return facts
+
+
+def image_of(container: str) -> str:
+    """The id of the image that a container was made from. Raises TdiError where there is no such container."""
+    return str(container_facts(container)["Image"])
 
 
 def pull(reference: str, timeout: float = 600) -> process.Completed:

@@ -42,9 +42,8 @@ def scenario_of(name: str) -> str:
 
 def base_of(name: str) -> str:
     """The id of the base image that a machine stands on, through its production image where it has one."""
-    facts = docker.image_facts(docker.image_of(name))
-    found = (facts["Config"]["Labels"] or {}).get("tdi.base") or facts["Id"]
-    return str(found)
+    facts = docker.container_facts(name)
+    return str((facts["Config"]["Labels"] or {}).get("tdi.base") or facts["Image"])
 
 
 def start(scenario: Scenario, image: str, run_id: str) -> Machine:

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,9 @@ BEFORE = "before"
 CONVERGED = "converged"
 AFTER = "after"
 """The moments of a record: before the change, after the first run, and after the second run and the tests."""
+
+KEPT_BASELINES = 8
+"""Base and production image of the four platforms; a baseline is about a megabyte."""
 
 
 def directory(project: Project) -> Path:
@@ -91,8 +94,9 @@ def _with_script(probe: Any, file: Path) -> Any:
 def record_machine(project: Project, name: str, moment: str = AFTER) -> Path:
     """Record a machine of a scenario now and return the file."""
     scenario = machines.scenario_of(name)
-    base = machines.base_of(name)
-    labels = docker.image_facts(base)["Config"]["Labels"] or {}
+    facts = docker.container_facts(name)
+    labels = facts["Config"]["Labels"] or {}
+    base = labels.get("tdi.base") or facts["Image"]
     meta: Mapping[str, Any] = {
         "key": key(project, base),
         "platform": labels.get("tdi.platform", ""),
@@ -101,7 +105,23 @@ def record_machine(project: Project, name: str, moment: str = AFTER) -> Path:
     }
     file = path_of(project, scenario, moment)
     file.parent.mkdir(parents=True, exist_ok=True)
-    target.record(f"docker://{name}", file, meta=meta, **settings(project))
+    baseline = _baseline(project, facts["Image"])
+    target.record(f"docker://{name}", file, meta=meta, baseline=baseline, **settings(project))
+    return file
+
+
+def _baseline(project: Project, image: str) -> Path:
+    """What keeps the hashes of the machines of an image: most of a machine is its image, which nobody touches.
+
+    The images that were used last have one; the rest is removed, as the images come and go.
+    """
+    file = project.artifacts / "baselines" / image.removeprefix("sha256:")[:16]
+    with suppress(OSError):
+        others = sorted(file.parent.glob("[0-9a-f]*"), key=lambda path: path.stat().st_mtime)
+        for path in others[:-KEPT_BASELINES]:
+            path.unlink(missing_ok=True)
+    if not target.is_baseline(file):
+        file.unlink(missing_ok=True)
     return file
 
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 from importlib import resources
 from pathlib import Path
 
@@ -311,34 +312,81 @@ def test_a_directory_that_vanishes_costs_nothing_but_itself(root):
         worker.join()
 
 
-def test_a_file_that_became_a_fifo_is_not_waited_for(root):
+def describer(root: Path) -> "collector.Describer":
     machine = collector.Machine(collector.Settings({"root": str(root)}))
-    describer = collector.Describer(machine, collector.Tree(machine), collector.Origins(machine))
-    expected = write(root, "/srv/file", "x").stat()
+    return collector.Describer(machine, collector.Origins(machine))
+
+
+def never(_: bytes) -> bool:
+    """No file is left for later."""
+    return False
+
+
+def test_a_file_that_became_something_else_is_not_waited_for(root):
+    (root / "srv").mkdir()
     os.mkfifo(root / "srv/fifo")
+    (root / "srv/link").symlink_to("/etc/passwd")
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(root / "srv/socket"))
     signal.alarm(10)
     try:
-        assert describer.read(str(root / "srv/fifo"), expected, check=False) == {"unstable": True}
+        for name in ("fifo", "link", "socket"):
+            found = json.loads(describer(root).file(str(root / "srv" / name), f"/srv/{name}", never))
+            assert found["type"] == name
+            assert "hash" not in found
     finally:
         signal.alarm(0)
 
 
 def test_a_file_that_cannot_be_hashed_makes_the_scope_partial(root, monkeypatch):
     write(root, "/srv/big", b"x" * 10000)
-    machine = collector.Machine(collector.Settings({"root": str(root)}))
     monkeypatch.setattr(collector, "HASH_LIMIT", 4096)
-    describer = collector.Describer(machine, collector.Tree(machine), collector.Origins(machine))
-    found = describer.describe(str(root / "srv/big"), "/srv/big")
+    hasher = describer(root)
+    found = json.loads(hasher.file(str(root / "srv/big"), "/srv/big", never))
     assert "not hashed" in found["error"]
     assert "hash" not in found
-    assert describer.skipped
+    assert hasher.skipped
 
 
-def make_baseline(root: Path, file: Path) -> dict:
-    """A baseline of a tree that was made just now, which the collector by itself leaves out."""
+def test_a_line_that_is_put_together_is_what_the_encoder_writes(root):
+    write(root, "/srv/plain", "x")
+    (root / "srv/plain").chmod(0o4755)
+    line = describer(root).file(str(root / "srv/plain"), "/srv/plain", never)
+    assert line == collector.encode(json.loads(line))
+
+
+def test_large_files_are_left_for_the_end_and_not_forgotten(root):
+    size = collector.LATER + 1
+    for number in range(40):
+        write(root, f"/srv/large-{number}", bytes([number]) * size)
+    found = collect(root, scopes=["files"])["files"]
+    assert found["status"] == "ok"
+    for number in range(40):
+        digest = hashlib.sha256(bytes([number]) * size).hexdigest()
+        assert found["objects"][f"/srv/large-{number}"]["hash"] == f"sha256:{digest}"
+
+
+def test_a_worker_that_dies_makes_the_scope_partial(root):
+    program = SOURCE.read_bytes().replace(
+        b"            path = item[1:]\n", b"            path = item[1:]\n            'dead' in path and os._exit(9)\n"
+    )
+    write(root, "/srv/dead", "x")
+    found = json.loads(collect_bytes(root, program, scopes=["files"]))["scopes"]["files"]
+    assert found["status"] == "partial"
+    assert "paths are missing" in found["reason"]
+
+
+def make_baseline(root: Path, file: Path) -> dict[str, str]:
+    """Write the baseline of a tree that was made just now, which the collector by itself leaves out; its entries."""
     program = SOURCE.read_bytes().replace(b"\nBASELINE_AGE = 2 * 10**9\n", b"\nBASELINE_AGE = 0\n")
-    file.write_bytes(collect_bytes(root, program, make_baseline=True))
-    return json.loads(file.read_bytes())["files"]
+    return keep_baseline(collect_bytes(root, program, make_baseline=True, scopes=["files"]), file)
+
+
+def keep_baseline(record: bytes, file: Path) -> dict[str, str]:
+    line = record.partition(b"\n")[0] + b"\n"
+    file.write_bytes(line)
+    items = zlib.decompress(base64.b64decode(json.loads(line)["baseline"])).decode().split("\0")
+    return dict(zip(items[::2], items[1::2], strict=True)) if items != [""] else {}
 
 
 def test_files_that_are_untouched_since_the_baseline_are_not_read_again(root, tmp_path):
@@ -368,14 +416,24 @@ def test_what_the_baseline_says_is_taken_for_files_that_match_it_only(root, tmp_
     write(root, "/srv/b", "b")
     time.sleep(0.02)
     entries = make_baseline(root, tmp_path / "baseline")
-    entries["/srv/a"][1] = "sha256:from-the-baseline"
-    entries["/srv/b"][1] = "sha256:from-the-baseline"
-    entries["/srv/b"][0][3] += 1
-    (tmp_path / "baseline").write_text(json.dumps({"baseline": 1, "files": entries}))
+    *same, _, md5 = entries["/srv/a"].split(" ")
+    entries["/srv/a"] = " ".join([*same, "sha256:from-the-baseline", md5])
+    inode, size, written, changed, _, md5 = entries["/srv/b"].split(" ")
+    entries["/srv/b"] = " ".join([inode, size, written, str(int(changed) + 1), "sha256:from-the-baseline", md5])
+    packed = zlib.compress("\0".join(part for entry in entries.items() for part in entry).encode())
+    (tmp_path / "baseline").write_text(json.dumps({"baseline": base64.b64encode(packed).decode()}) + "\n")
     raw = collect_bytes(root, target._program(tmp_path / "baseline"), scopes=["files"])
     found = json.loads(raw)["scopes"]["files"]["objects"]
     assert found["/srv/a"]["hash"] == "sha256:from-the-baseline"
     assert found["/srv/b"]["hash"] == "sha256:" + hashlib.sha256(b"b").hexdigest()
+
+
+def test_a_baseline_that_is_kept_current_knows_the_files_that_it_did_not_read(root, tmp_path):
+    write(root, "/srv/old", "x")
+    time.sleep(0.02)
+    first = make_baseline(root, tmp_path / "baseline")
+    again = target._program(tmp_path / "baseline").replace(b"\nBASELINE_AGE = 2 * 10**9\n", b"\nBASELINE_AGE = 0\n")
+    assert keep_baseline(collect_bytes(root, again, make_baseline=True, scopes=["files"]), tmp_path / "next") == first
 
 
 def test_a_conffile_is_checked_with_a_baseline_as_without(root, tmp_path):
@@ -389,9 +447,17 @@ def test_a_conffile_is_checked_with_a_baseline_as_without(root, tmp_path):
     assert json.loads(raw)["scopes"]["files"]["objects"]["/etc/tool.conf"]["origin"]["state"] == "modified"
 
 
-def test_files_that_changed_just_now_are_not_in_a_baseline(root):
+def test_files_that_changed_just_now_are_not_in_a_baseline(root, tmp_path):
     write(root, "/srv/young", "x")
-    assert json.loads(collect_bytes(root, make_baseline=True)) == {"baseline": 1, "files": {}}
+    assert keep_baseline(collect_bytes(root, make_baseline=True, scopes=["files"]), tmp_path / "baseline") == {}
+
+
+def test_secrets_in_the_text_of_an_allowed_file_are_taken_out(root):
+    write(root, "/etc/site.conf", 'proxy_set_header Authorization "Basic c2VjcmV0OnNlY3JldA==";\napi_key = hunter2\n')
+    text = collect(root, scopes=["files"], text=["^/etc/site\\.conf$"])["files"]["objects"]["/etc/site.conf"]["text"]
+    assert "c2VjcmV0" not in text
+    assert "hunter2" not in text
+    assert "proxy_set_header Authorization" in text
 
 
 def test_capabilities_and_acls_are_text(root):

@@ -175,22 +175,25 @@ def test_a_missing_program_is_named(tmp_path, monkeypatch):
     assert "no program 'ssh'" in failure("ssh://h", tmp_path / "r.json").what
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"baseline": 2, "files": {}}', '{"baseline": 1, "files": []}'])
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"baseline": 2}', '{"baseline": "eJwD"}', '{"baseline": "é"}\n'])
 def test_a_file_that_is_no_baseline_is_said_before_anything_is_run(tmp_path, content):
-    baseline = tmp_path / "baseline.json"
+    baseline = tmp_path / "baseline"
     baseline.write_text(content)
     assert "not a baseline" in failure("ssh://h", tmp_path / "out" / "r.json", baseline=baseline).what
+    assert baseline.read_text() == content
 
 
-def test_a_baseline_that_is_not_there_is_said(tmp_path):
+def test_a_baseline_that_cannot_be_read_is_said(tmp_path):
+    (tmp_path / "none").mkdir()
     assert "cannot be read" in failure("ssh://h", tmp_path / "out" / "r.json", baseline=tmp_path / "none").what
 
 
-def test_an_incomplete_baseline_is_not_kept(program, tmp_path):
-    program('cat >/dev/null; printf \'{"baseline": 1,\\n"files": {\\n\'')
-    with pytest.raises(TdiError, match="not complete"):
-        target.record_baseline("ssh://h", tmp_path / "baseline.json")
-    assert not (tmp_path / "baseline.json").exists()
+@pytest.mark.parametrize("said", ['{"baseline": "eJwD', '{"baseline": "eJwD"}\\n{"schema": 1,\\n', "Welcome!\\n"])
+def test_a_baseline_is_kept_only_with_a_whole_record(program, tmp_path, said):
+    program(f"cat >/dev/null; printf '{said}'")
+    failure("ssh://h", tmp_path / "r.json", baseline=tmp_path / "baseline")
+    assert not (tmp_path / "baseline").exists()
+    assert not (tmp_path / "r.json").exists()
 
 
 def test_only_root_records_the_local_machine(tmp_path, monkeypatch):
@@ -363,7 +366,8 @@ def test_recording_leaves_no_trace_on_the_machine(machine, tmp_path):
 
 @pytest.mark.docker
 def test_what_the_image_holds_is_read_once_for_all_its_machines(machine, tmp_path):
-    target.record_baseline(f"docker://{machine}", tmp_path / "baseline.json.gz")
+    baseline = tmp_path / "baseline"
+    target.record(f"docker://{machine}", tmp_path / "image.json", baseline=baseline)
     project = Project.find(Path(__file__).parent)
     run_id = machines.new_run_id()
     image = base_image.ensure(project).id
@@ -375,9 +379,7 @@ def test_what_the_image_holds_is_read_once_for_all_its_machines(machine, tmp_pat
             "mv /etc/debian_version.old /etc/keep; touch -r /run/when /etc/debian_version",
         )
         whole = target.record(f"docker://{other}", tmp_path / "whole.json", scopes=["files"])
-        layered = target.record(
-            f"docker://{other}", tmp_path / "layered.json", scopes=["files"], baseline=tmp_path / "baseline.json.gz"
-        )
+        layered = target.record(f"docker://{other}", tmp_path / "layered.json", scopes=["files"], baseline=baseline)
     assert list(pairs(whole, layered, "files")) == []
     hashed = layered.meta["hashed"]
     assert whole.meta["hashed"]["reused"] == 0
@@ -511,3 +513,28 @@ def test_setuid_capability_and_acl_are_recorded(machine, tmp_path):
     assert json.loads(found["/usr/local/bin/raw"])["mode"] == "4755"
     assert json.loads(found["/usr/local/bin/cap"])["capability"] == "cap_net_raw+ep"
     shell(machine, "rm /usr/local/bin/raw /usr/local/bin/cap")
+
+
+@pytest.mark.docker
+def test_enablement_is_what_systemd_says_of_all_unit_files(machine, tmp_path):
+    shell(
+        machine,
+        "cd /etc/systemd/system; service='[Service]\\nExecStart=/bin/true\\n'; printf $service >plain.service;"
+        "printf $service >wanted.service; printf $service'[Install]\\nWantedBy=multi-user.target\\n' >off.service;"
+        ": >empty.service; ln -s /dev/null masked.service; ln -s plain.service alias.service;"
+        "mkdir -p multi-user.target.wants; ln -s ../wanted.service multi-user.target.wants; systemctl daemon-reload",
+    )
+    listed = shell(machine, "systemctl list-unit-files --all --plain --no-legend --no-pager")
+    record = target.record(f"docker://{machine}", tmp_path / "r.json", scopes=["systemd"])
+    shell(
+        machine,
+        "cd /etc/systemd/system; for unit in plain wanted off empty masked alias; do rm $unit.service; done;"
+        "rm multi-user.target.wants/wanted.service; systemctl daemon-reload",
+    )
+    found = {name: json.loads(text).get("enablement", "") for name, text in record.objects("systemd")}
+    said = {line.split()[0]: line.split()[1] for line in listed.splitlines() if line}
+    said = {name: state for name, state in said.items() if not name.endswith((".device", ".scope"))}
+    assert said["wanted.service"] != said["plain.service"]
+    assert {name: found.get(name) for name in said if said[name] != "transient"} == {
+        name: state for name, state in said.items() if state != "transient"
+    }

@@ -12,13 +12,16 @@ nanosecond, and root could as well replace the Python that runs this. Where a st
 for an image that was unpacked again, nothing matches and everything is read. Files that changed less than two seconds
 before a baseline was made are left out of it: the clock of a file system is not finer than a few milliseconds.
 
-How the work is shared out: one child process collects every small scope, one child per core hashes files, the parent
-walks the tree and puts the parts in order. Whatever fails costs its own scope only, which then says why.
+How the work is shared out: one child process collects every small scope, one walks the tree, and one for each core
+describes and hashes what the walk finds, while it goes on; the parent puts the parts in order. Whatever fails costs its
+own scope only, which then says why.
 """
 
 from __future__ import annotations
 
 import binascii
+import errno
+import fcntl
 import gc
 import hashlib
 import json
@@ -45,14 +48,18 @@ LARGE_FILE = 256 * 1024 * 1024
 # More data than this in one file is not hashed: it would take minutes, and the record says so.
 HASH_LIMIT = 32 * 1024 * 1024 * 1024
 BLOCK = 1024 * 1024
-# What a hash worker takes at once: small enough to balance two cores, large enough to keep the overhead low.
-CHUNK_FILES = 256
-CHUNK_BYTES = 8 * 1024 * 1024
+# What a pipe in packet mode keeps together (PIPE_BUF), and so the most that a worker takes from the queue at once. No
+# path is longer: the kernel's limit for a path (PATH_MAX) is the same.
+PACKET = 4096
+# Files beyond this are left for the end, when they fill up whichever worker is done with the small ones.
+LATER = 1024 * 1024
+# So much a worker keeps before it hands it over.
+BATCH = 256 * 1024
 COMMAND_SECONDS = 20
 COMMAND_BYTES = 8 * 1024 * 1024
 SCOPE_SECONDS = 60
 
-# The caller puts the baseline here: base64 of the zlib-compressed JSON object `files` of what `make_baseline` wrote.
+# The caller puts the baseline here, as a run with the setting `make_baseline` wrote it.
 BASELINE = b""
 # See the docstring: what changed this short a time before a baseline is not in it.
 BASELINE_AGE = 2 * 10**9
@@ -60,6 +67,7 @@ BASELINE_AGE = 2 * 10**9
 SEPARATORS = (",", ":")
 encode = json.JSONEncoder(sort_keys=True, separators=SEPARATORS).encode
 encode_key = json.encoder.encode_basestring_ascii
+sha256 = hashlib.sha256
 
 
 def hash_of(data: bytes) -> str:
@@ -261,15 +269,22 @@ _HIDING = (
     r"(?:pass(?:word|wd|phrase|code|(?:_\d+)?(?![\w-]))|pwd|secret|token|credentials?|(?:api|access|private)[-_]?key)"
 )
 _SECRET_NAME = re.compile(r"(?i)%s(?![a-z])|auth_?key" % _HIDING)
-_VALUE = r"""("[^"]*"|'[^']*'|[^\s"',;]+)"""
+# In quotes, which somebody may have forgotten to close, or up to what ends a word.
+_VALUE = r"""("[^"]*"|'[^']*'|"[^"\n]*|'[^'\n]*|[^\s"',;]+)"""
+# No pattern begins with a repetition, or has one without bound within another: each takes time in proportion to the
+# text, however hostile that is.
 _SECRETS = (
-    # name=value and name: value, the name with a prefix and a suffix (DB_PASSWORD_1); then --name value
-    (re.compile(r"(?i)([\w.-]*%s[\w-]*[\"']?\s*[=:]\s*)%s" % (_HIDING, _VALUE)), r"\g<1>" + REDACTED),
-    (re.compile(r"(?i)(\s--?[\w-]*%s[\w-]*\s+)(?!-)%s" % (_HIDING, _VALUE)), r"\g<1>" + REDACTED),
+    # name=value and name: value, the name with a suffix (DB_PASSWORD_1); then --name value
+    (re.compile(r"(?i)(%s[\w-]{0,64}[\"']?\s*[=:]\s*)%s" % (_HIDING, _VALUE)), r"\g<1>" + REDACTED),
+    (re.compile(r"(?i)(\s--?[\w-]{0,64}?%s[\w-]{0,64}\s+)(?!-)%s" % (_HIDING, _VALUE)), r"\g<1>" + REDACTED),
     (re.compile(r"(?i)\b((?:bearer|basic)\s+)[\w+/=.~-]{6,}"), r"\g<1>" + REDACTED),
-    (re.compile(r"([a-z][a-z0-9+.-]*://)[^/\s:@]*:[^/\s@]+@"), r"\g<1>" + REDACTED + "@"),
+    # user:password@ of a URL, and a token in the place of the user's name
+    (re.compile(r"(://)(?:[^/\s:@]*:[^/\s]+|[^/\s:@]{16,})@"), r"\g<1>" + REDACTED + "@"),
     (re.compile(r"(\s(?:-u|--user)[\s=]*[^\s:=-][^\s:=]*:)" + _VALUE), r"\g<1>" + REDACTED),
-    (re.compile(r"\b((?:mysql|mariadb|sshpass|smbclient)\S*\b[^|;&]*?\s-p\s?)" + _VALUE), r"\g<1>" + REDACTED),
+    (
+        re.compile(r"\b((?:mysql|mariadb|sshpass|smbclient)\w{0,16}\b[^|;&]{0,400}?\s-p\s?)" + _VALUE),
+        r"\g<1>" + REDACTED,
+    ),
 )
 # The variables whose values are no secret; of all others only the names are kept.
 PLAIN_VARIABLES = re.compile(
@@ -391,71 +406,60 @@ def not_walked(machine: Machine) -> set[str]:
     return stops
 
 
-class Tree:
-    """The paths of the machine's own file systems, sorted, with what the hash workers need to know in advance."""
+class Walk:
+    """Puts every path of the machine's own file systems into a queue, in no order; runs in a process of its own."""
 
     def __init__(self, machine: Machine) -> None:
-        self.paths: list[str] = []
-        self.sizes: dict[str, int] = {}
-        self.linked: dict[str, str] = {}
-        self.errors: list[str] = []
-        self._walk(machine)
-
-    def _walk(self, machine: Machine) -> None:
-        prefix = machine.prefix
-        cut = len(prefix)
+        self.root = os.fsencode(machine.prefix)
         stops = (not_walked(machine) - set(EMPTIED)) | set(LEFT_OUT) | set(machine.settings.exclude)
-        stops = {prefix + stop for stop in stops}
-        emptied = {prefix + path for path in EMPTIED}
-        found: list[tuple[str, int]] = []
-        inodes: dict[tuple[int, int], list[str]] = {}
-        pending = [prefix or "/"]
+        self.stops = {self.root + os.fsencode(stop) for stop in stops}
+        self.emptied = {self.root + os.fsencode(path) for path in EMPTIED}
+        self.errors: list[str] = []
+        self.fed = 0
+
+    def feed(self, queue: int) -> None:
+        """Write the paths to a pipe in packet mode: joined by NUL, each after `f` for a file or `o` for another type.
+
+        The type is what the directory says, which takes no look at the file itself.
+        """
+        cut = len(self.root)
+        packet: list[bytes] = [b"o/"]
+        size = 3
+        self.fed = 1
+        pending = [self.root or b"/"]
         while pending:
             directory = pending.pop()
-            found.append((directory[cut:] or "/", 0))
-            if directory in emptied:
+            if directory in self.emptied:
                 continue
+            items = []
             try:
                 with os.scandir(directory) as entries:
                     for entry in entries:
                         path = entry.path
-                        if path in stops:
+                        if path in self.stops:
                             continue
+                        if entry.is_file(follow_symlinks=False):
+                            items.append(b"f" + path[cut:])
+                            continue
+                        items.append(b"o" + path[cut:])
                         if entry.is_dir(follow_symlinks=False):
                             pending.append(path)
-                            continue
-                        status = entry.stat(follow_symlinks=False)
-                        if status.st_nlink > 1:
-                            inodes.setdefault((status.st_dev, status.st_ino), []).append(path[cut:])
-                        found.append((path[cut:], status.st_size if stat.S_ISREG(status.st_mode) else 0))
             except FileNotFoundError:
-                continue  # it went away while we walked; the hash worker leaves it out
+                pass  # it went away while we walked; what was in it is left out by the worker
             except OSError as error:
-                self.errors.append("%s: %s" % (directory[cut:] or "/", error.strerror))
-        found.sort()
-        self.paths = [path for path, _ in found]
-        self.sizes = {path: size for path, size in found if size}
-        for group in inodes.values():
-            if len(group) > 1:
-                first = min(group)
-                self.linked.update((path, first) for path in group)
-
-    def chunks(self) -> tuple[list[tuple[int, int]], list[int]]:
-        """Slices of `paths`, and the order to work on them: the ones with the most bytes first."""
-        slices = []
-        weights = []
-        begin = weight = 0
-        for index, path in enumerate(self.paths):
-            size = self.sizes.get(path, 0)
-            if index > begin and (weight + size > CHUNK_BYTES or index - begin >= CHUNK_FILES):
-                slices.append((begin, index))
-                weights.append(weight)
-                begin, weight = index, 0
-            weight += size
-        if begin < len(self.paths):
-            slices.append((begin, len(self.paths)))
-            weights.append(weight)
-        return slices, sorted(range(len(slices)), key=lambda number: -weights[number])
+                self.errors.append("%s: %s" % (os.fsdecode(directory[cut:] or b"/"), error.strerror))
+            for item in items:
+                if size + len(item) > PACKET:
+                    os.write(queue, b"\0".join(packet))
+                    packet, size = [], 0
+                if len(item) > PACKET:
+                    self.errors.append("%s…: the path is too long" % os.fsdecode(item[1:200]))
+                    continue
+                packet.append(item)
+                size += len(item) + 1
+                self.fed += 1
+        if packet:
+            os.write(queue, b"\0".join(packet))
 
 
 class Origins:
@@ -547,167 +551,242 @@ ENABLEMENT = re.compile(
 )
 
 
-def identity(status: os.stat_result) -> list[int]:
+def identity(status: os.stat_result) -> str:
     """What stays the same of a file as long as nobody touches it."""
-    return [status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+    return "%d %d %d %d " % (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def read_baseline() -> dict[str, list[Any]]:
-    """Path → [identity, hash, md5 sum or ""] of the baseline that came with this program."""
+def read_baseline() -> dict[str, str]:
+    """Path → identity, hash and md5 sum ("-" for none) of the baseline that came with this program."""
     if not BASELINE:
         return {}
     import zlib  # noqa: PLC0415 - most records have no baseline
 
-    loaded: dict[str, list[Any]] = json.loads(zlib.decompress(binascii.a2b_base64(BASELINE)))
-    return loaded
+    items = zlib.decompress(binascii.a2b_base64(BASELINE)).decode("utf-8", "surrogateescape").split("\0")
+    return dict(zip(items[::2], items[1::2]))  # noqa: B905 - strict came with Python 3.10
+
+
+def write_baseline(output: IO[bytes], entries: list[bytes]) -> None:
+    """Write what the workers found for a baseline: a line with what a later run takes as BASELINE."""
+    import zlib  # noqa: PLC0415 - see above
+
+    packed = binascii.b2a_base64(zlib.compress(b"\0".join(filter(None, entries)), 1), newline=False)
+    output.write(b'{"baseline": "' + packed + b'"}\n')
+
+
+READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 
 class Describer:
     """Turns paths into the lines of the `files` scope; runs in a hash worker."""
 
-    def __init__(self, machine: Machine, tree: Tree, origins: Origins) -> None:
+    def __init__(self, machine: Machine, origins: Origins) -> None:
         self.machine = machine
-        self.tree = tree
         self.origins = origins
         self.buffer = memoryview(bytearray(BLOCK))
         self.zeros = bytes(BLOCK)
         self.by_inode: dict[tuple[int, int], dict[str, Any]] = {}
+        self.paths: list[str] = []
+        self.lines: list[str] = []
+        # Which of `lines` are of an object that has other names, too: (number of the line, device, inode).
+        self.linked: list[tuple[int, int, int]] = []
+        self.size = 0
+        self.done = 0
         self.hashed = 0
         self.hashed_bytes = 0
         self.reused = 0
-        # Entries of the baseline that is made, for files that were last touched before `made_until`.
-        self.made: dict[str, list[Any]] = {}
-        self.made_until = time.time_ns() - BASELINE_AGE
+        # Path and entry by turns, of files that were last touched before `made_until`.
+        self.made: list[str] = []
+        self.made_until = time.time_ns() - BASELINE_AGE if machine.settings.make_baseline else 0
         self.baseline = read_baseline()
         self.skipped: list[str] = []
+        self.texts: dict[Any, str] = {}
 
-    def lines(self, begin: int, end: int) -> tuple[int, str]:
-        """How many objects, and their lines, of a slice of the tree's paths."""
-        lines = []
+    def take(self, packet: bytes, later: Callable[[bytes], bool]) -> None:
+        """Describe the paths of a packet; `later` takes a large file and says whether somebody will see to it."""
         prefix = self.machine.prefix
-        for path in self.tree.paths[begin:end]:
+        for item in packet.decode("utf-8", "surrogateescape").split("\0"):
+            path = item[1:]
+            self.done += 1
             try:
-                attributes = self.describe(prefix + path, path)
+                line = (self.file if item[0] == "f" else self.other)(prefix + path, path, later)
             except FileNotFoundError:
                 continue  # it vanished since the walk: as if it had vanished before
             except OSError as error:
-                attributes = {"type": "unknown", "error": error.strerror or "error %s" % error.errno}
-                self.skipped.append("%s: %s" % (path, attributes["error"]))
-            if not self.machine.settings.make_baseline:
-                lines.append(encode_key(path) + ": " + encode(attributes))
-        if self.machine.settings.make_baseline:
-            lines = [encode_key(path) + ": " + encode(entry) for path, entry in sorted(self.made.items())]
-            self.made.clear()
-        return len(lines), ",\n".join(lines)
-
-    def describe(self, real: str, path: str) -> dict[str, Any]:
-        """The attributes of the object at `path`."""
-        status = os.lstat(real)
-        mode = status.st_mode
-        kind = stat.S_IFMT(mode)
-        origin, digest, pristine = self.origins.of(path, kind, status)
-        machine = self.machine
-        attributes: dict[str, Any] = {
-            "type": TYPES.get(kind, "unknown"),
-            "owner": machine.users.get(status.st_uid) or "#%d" % status.st_uid,
-            "group": machine.groups.get(status.st_gid) or "#%d" % status.st_gid,
-            "origin": origin,
-        }
-        if kind == stat.S_IFLNK:
-            attributes["target"] = os.readlink(real)
-        else:
-            attributes["mode"] = "%04o" % (mode & 0o7777)
-        if kind == stat.S_IFREG:
-            if path in PARSED_FILES:
-                pass
+                reason = error.strerror or "error %s" % error.errno
+                self.skipped.append("%s: %s" % (path, reason))
+                line = encode({"type": "unknown", "error": reason})
+            if line:
+                line = encode_key(path) + ": " + line
+                self.paths.append(path)
+                self.lines.append(line)
+                self.size += len(line)
             else:
-                self.content(real, path, status, digest, attributes)
+                self.done -= 1
+
+    def text(self, value: Any) -> str:
+        """The JSON text of a value that comes again and again."""
+        text = self.texts.get(value)
+        if text is None:
+            text = self.texts[value] = encode(dict(value) if isinstance(value, tuple) else value)
+        return text
+
+    def owners(self, status: os.stat_result) -> tuple[str, str]:
+        """The names of owner and group."""
+        uid, gid = status.st_uid, status.st_gid
+        return self.machine.users.get(uid) or "#%d" % uid, self.machine.groups.get(gid) or "#%d" % gid
+
+    def file(self, real: str, path: str, later: Callable[[bytes], bool]) -> str:
+        """The attributes of a regular file as JSON, "" if it is left for later.
+
+        It is opened first, and everything is asked of what was opened. Most files have no attributes but the usual
+        ones: their JSON is put together here, which takes a third of what an encoder takes.
+        """
+        file = self.open(real)
+        if file is None:
+            return self.other(real, path, later)
+        try:
+            status = os.fstat(file)
+            if not stat.S_ISREG(status.st_mode):
+                return self.other(real, path, later)
+            if status.st_size > LATER and later(b"f" + os.fsencode(path)):
+                return ""
+            try:
+                names = os.listxattr(file)
+            except OSError:
+                names = []
+            origin, digest, pristine = self.origins.of(path, stat.S_IFREG, status)
+            known: dict[str, Any] = {}
+            text = None
+            if path not in PARSED_FILES:
+                known = self.content(file, path, status, check=digest != "")
                 if pristine:
                     origin["state"] = "pristine"
-        elif kind in (stat.S_IFCHR, stat.S_IFBLK):
-            attributes["device"] = "%d:%d" % (os.major(status.st_rdev), os.minor(status.st_rdev))
-        if path in self.tree.linked:
-            attributes["hardlink"] = self.tree.linked[path]
-        self.extended(real, attributes)
-        return attributes
-
-    def content(self, real: str, path: str, status: os.stat_result, digest: str, attributes: dict[str, Any]) -> None:
-        """Size and hash, the text of a configuration file, and whether the content is what the package came with."""
-        inode = (status.st_dev, status.st_ino)
-        known = self.by_inode.get(inode) if status.st_nlink > 1 else None
-        if known is None:
-            known = self.known_from_baseline(path, status, check=digest != "")
-        if known is None:
-            known = self.read(real, status, check=digest != "")
-        if status.st_nlink > 1:
-            self.by_inode[inode] = known
-        if self.machine.settings.make_baseline and "hash" in known and status.st_ctime_ns < self.made_until:
-            self.made[path] = [identity(status), known["hash"], known.get("md5", "")]
-        for name in ("size", "hash", "unstable", "error"):
-            if name in known:
-                attributes[name] = known[name]
-        if "error" in known:
-            self.skipped.append("%s: %s" % (path, known["error"]))
-        if digest and "md5" in known:
-            attributes["origin"]["state"] = "pristine" if known["md5"] == digest else "modified"
-        if status.st_size <= TEXT_LIMIT and "unstable" not in known:
-            for pattern in self.machine.settings.text:
-                if pattern.search(path):
-                    self.text(real, attributes)
-                    break
-
-    def known_from_baseline(self, path: str, status: os.stat_result, *, check: bool) -> dict[str, Any] | None:
-        """What the baseline knows of a file that was not touched since; None if it has to be read."""
-        entry = self.baseline.get(path)
-        if entry is None or entry[0] != identity(status) or (check and not entry[2]):
-            return None
-        self.reused += 1
-        return {"size": status.st_size, "hash": entry[1], "md5": entry[2]}
-
-    def text(self, real: str, attributes: dict[str, Any]) -> None:
-        """Add the text of a file that the caller has allowed, unless it is none or holds a key."""
-        try:
-            data = self.open_and_read(real)
-            if PRIVATE_KEY not in data:
-                attributes["text"] = data.decode("utf-8")
-        except (OSError, UnicodeDecodeError):
-            pass
-
-    def open(self, real: str) -> int:
-        """Open without following a link, waiting for a fifo or touching the time of last access."""
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
-        try:
-            return os.open(real, flags | os.O_NOATIME)
-        except PermissionError:
-            return os.open(real, flags)
-
-    def open_and_read(self, real: str) -> bytes:
-        """A small file's content."""
-        file = self.open(real)
-        try:
-            return os.read(file, TEXT_LIMIT)
+                elif digest and "md5" in known:
+                    origin["state"] = "pristine" if known["md5"] == digest else "modified"
+                if self.machine.settings.text and status.st_size <= TEXT_LIMIT and "unstable" not in known:
+                    text = self.text_of(file, path)
+            owner, group = self.owners(status)
+            if len(known) == 2 + ("md5" in known) and "hash" in known and not names and text is None:
+                if status.st_nlink > 1:
+                    self.linked.append((len(self.lines), status.st_dev, status.st_ino))
+                return '{"group":%s,"hash":"%s","mode":"%04o","origin":%s,"owner":%s,"size":%d,"type":"file"}' % (
+                    self.text(group),
+                    known["hash"],
+                    status.st_mode & 0o7777,
+                    self.text(tuple(origin.items())),
+                    self.text(owner),
+                    known["size"],
+                )
+            attributes = self.common(status, origin)
+            for name in ("size", "hash", "unstable", "error"):
+                if name in known:
+                    attributes[name] = known[name]
+            if "error" in known:
+                self.skipped.append("%s: %s" % (path, known["error"]))
+            if text is not None:
+                attributes["text"] = text
+            self.extended(file, names, attributes)
+            return encode(attributes)
         finally:
             os.close(file)
 
-    def read(self, real: str, expected: os.stat_result, *, check: bool) -> dict[str, Any]:
-        """Hash a file; `check` also computes its md5 sum. A file that keeps changing is marked as unstable."""
+    def other(self, real: str, path: str, _: object = None) -> str:
+        """The attributes of what is no regular file, as JSON."""
+        status = os.lstat(real)
+        kind = stat.S_IFMT(status.st_mode)
+        attributes = self.common(status, self.origins.of(path, kind, status)[0])
+        if kind == stat.S_IFLNK:
+            attributes["target"] = os.readlink(real)
+        elif kind in (stat.S_IFCHR, stat.S_IFBLK):
+            attributes["device"] = "%d:%d" % (os.major(status.st_rdev), os.minor(status.st_rdev))
+        elif kind == stat.S_IFREG:
+            attributes["unstable"] = True  # it was something else a moment ago
+        try:
+            names = os.listxattr(real, follow_symlinks=False)
+        except OSError:
+            names = []
+        self.extended(real, names, attributes)
+        return encode(attributes)
+
+    def common(self, status: os.stat_result, origin: dict[str, Any]) -> dict[str, Any]:
+        """The attributes that each object has."""
+        kind = stat.S_IFMT(status.st_mode)
+        owner, group = self.owners(status)
+        attributes = {"type": TYPES.get(kind, "unknown"), "owner": owner, "group": group, "origin": origin}
+        if kind != stat.S_IFLNK:
+            attributes["mode"] = "%04o" % (status.st_mode & 0o7777)
+        if status.st_nlink > 1 and kind != stat.S_IFDIR:
+            self.linked.append((len(self.lines), status.st_dev, status.st_ino))
+        return attributes
+
+    def content(self, file: int, path: str, status: os.stat_result, *, check: bool) -> dict[str, Any]:
+        """Size, hash and, for `check`, md5 sum of an open file; or why there is no hash."""
+        inode = (status.st_dev, status.st_ino)
+        known = self.by_inode.get(inode) if status.st_nlink > 1 else None
+        if known is None and self.baseline:
+            known = self.known_from_baseline(path, status, check=check)
+        if known is None:
+            known = self.read(file, status, check=check)
+        if status.st_nlink > 1:
+            self.by_inode[inode] = known
+        if status.st_ctime_ns < self.made_until and "hash" in known:
+            self.made += (path, identity(status) + known["hash"] + " " + known.get("md5", "-"))
+        return known
+
+    def known_from_baseline(self, path: str, status: os.stat_result, *, check: bool) -> dict[str, Any] | None:
+        """What the baseline knows of a file that was not touched since; None if it has to be read."""
+        same = identity(status)
+        entry = self.baseline.get(path, "")
+        if not entry.startswith(same):
+            return None
+        digest, _, md5 = entry[len(same) :].partition(" ")
+        if check and md5 == "-":
+            return None
+        self.reused += 1
+        known = {"size": status.st_size, "hash": digest}
+        if md5 != "-":
+            known["md5"] = md5
+        return known
+
+    def text_of(self, file: int, path: str) -> str | None:
+        """The text of a file that the caller has allowed, unless it is none or holds a key; secrets are taken out."""
+        for pattern in self.machine.settings.text:
+            if pattern.search(path):
+                with suppress(OSError, UnicodeDecodeError):
+                    data = os.pread(file, TEXT_LIMIT, 0)
+                    if PRIVATE_KEY not in data:
+                        return redact(data.decode("utf-8"))
+        return None
+
+    def open(self, real: str) -> int | None:
+        """Open without following a link, waiting for a fifo or touching the time of last access; None if not a file."""
+        try:
+            return os.open(real, READING | os.O_NOATIME)
+        except PermissionError:
+            return os.open(real, READING)
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENODEV):
+                return None  # a link, a socket or a device
+            raise
+
+    def read(self, file: int, before: os.stat_result, *, check: bool) -> dict[str, Any]:
+        """Hash an open file; `check` also computes its md5 sum. A file that keeps changing is marked as unstable."""
+        if before.st_blocks * 512 > HASH_LIMIT:
+            return {"size": before.st_size, "error": "more than %d bytes of data, not hashed" % HASH_LIMIT}
         for _ in range(3):
-            file = self.open(real)
-            try:
-                before = os.fstat(file)
-                if not stat.S_ISREG(before.st_mode) or before.st_ino != expected.st_ino:
-                    return {"unstable": True}
-                if identity(before) != identity(expected) and self.machine.settings.make_baseline:
-                    return {"unstable": True}
-                if before.st_blocks * 512 > HASH_LIMIT:
-                    return {"size": before.st_size, "error": "more than %d bytes of data, not hashed" % HASH_LIMIT}
-                known = self.digest(file, before.st_size, check=check)
-                if identity(before) == identity(os.fstat(file)):
-                    self.hashed += 1
-                    self.hashed_bytes += before.st_size
-                    return known
-            finally:
-                os.close(file)
+            known = self.digest(file, before.st_size, check=check)
+            after = os.fstat(file)
+            if (
+                after.st_ctime_ns == before.st_ctime_ns
+                and after.st_mtime_ns == before.st_mtime_ns
+                and after.st_size == before.st_size
+            ):
+                self.hashed += 1
+                self.hashed_bytes += before.st_size
+                return known
+            before = after
+            os.lseek(file, 0, os.SEEK_SET)
         return {"unstable": True}
 
     def digest(self, file: int, size: int, *, check: bool) -> dict[str, Any]:
@@ -717,7 +796,7 @@ class Describer:
             known["hash"] = "sha256-blocks:" + self.blocks(file, size)
             return known
         md5 = new_md5() if check else None
-        hasher = hashlib.sha256()
+        hasher = sha256()
         left = size
         while left > 0:
             # Into one buffer that stays in the processor's cache: a new one for each file costs more than hashing it.
@@ -753,18 +832,14 @@ class Describer:
             offset += count
         return hasher.hexdigest()
 
-    def extended(self, real: str, attributes: dict[str, Any]) -> None:
+    def extended(self, where: int | str, names: list[str], attributes: dict[str, Any]) -> None:
         """Capabilities, ACLs and the other extended attributes; their values only where the kernel defines them."""
-        try:
-            names = os.listxattr(real, follow_symlinks=False)
-        except OSError:
-            return
         others = {}
         for name in names:
             if name.startswith("trusted.overlay.") or name in ("security.evm", "user.crtime_usec"):
                 continue
             try:
-                value = os.getxattr(real, name, follow_symlinks=False)
+                value = os.getxattr(where, name, follow_symlinks=isinstance(where, int))
             except OSError:
                 continue
             if name == "security.capability":
@@ -1002,6 +1077,10 @@ UNIT_DIRECTORIES = (
     "/lib/systemd/system",
     "/run/systemd/generator.late",
 )
+# The ones that hold what packages bring, and those that hold plain unit files at all.
+VENDOR_DIRECTORIES = ("/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
+STATIC_DIRECTORIES = ("/etc/systemd/system", *VENDOR_DIRECTORIES)
+LINK_DIRECTORIES = (".wants", ".requires", ".upholds")
 UNIT_LISTS = frozenset(
     """ExecStart ExecStartPre ExecStartPost ExecReload ExecStop ExecStopPost ExecCondition EnvironmentFile
     OnCalendar OnBootSec OnUnitActiveSec OnUnitInactiveSec OnStartupSec ListenStream ListenDatagram ListenFIFO
@@ -1034,6 +1113,51 @@ class Units:
             names = machine.names(directory)
             if names:
                 self.contents[directory] = set(names)
+
+    def changed_since(self, moment: float) -> bool:
+        """Whether a unit file or a drop-in was written, or one of their directories changed, after `moment`."""
+        for directory, names in self.contents.items():
+            # Generators write while systemd reads, and nobody else writes there.
+            if not directory.startswith("/run/systemd/generator") and changed_after(self.machine, directory, moment):
+                return True
+            for name in names:
+                path = directory + "/" + name
+                if not name.endswith(LINK_DIRECTORIES) and changed_after(self.machine, path, moment):
+                    return True
+                if name.endswith(".d"):
+                    files = self.machine.names(path)
+                    if any(changed_after(self.machine, path + "/" + file, moment) for file in files):
+                        return True
+        return False
+
+    def linked(self) -> set[str]:
+        """The units that links of the administrator, or of this boot, name or lead to."""
+        found = set()
+        for directory, names in self.contents.items():
+            if directory in VENDOR_DIRECTORIES:
+                continue
+            for name in names:
+                path = directory + "/" + name
+                inside = self.machine.names(path) if name.endswith(LINK_DIRECTORIES) else []
+                for link in [path, *(path + "/" + each for each in inside)]:
+                    with suppress(OSError):
+                        found |= {os.path.basename(link), os.path.basename(os.readlink(self.machine.prefix + link))}
+        return found
+
+    def is_static(self, name: str) -> bool:
+        """Whether the unit is one plain file of a package or the administrator, without a section [Install]."""
+        directories = [directory for directory, names in self.contents.items() if name in names]
+        if len(directories) > 1 or directories[0] not in STATIC_DIRECTORIES:
+            return False
+        path = directories[0] + "/" + name
+        try:
+            status = os.lstat(self.machine.prefix + path)
+        except OSError:
+            return False
+        if not stat.S_ISREG(status.st_mode) or not status.st_size:
+            return False
+        texts = [self.machine.text(file, 1 << 20) for file in [path, *self.drop_ins(name)]]
+        return all(texts) and not any("[Install]" in text for text in texts)
 
     def fragment(self, name: str) -> str:
         """The path of the file that defines the unit, "" if there is none."""
@@ -1092,20 +1216,72 @@ def unit_properties(lines: list[str]) -> dict[str, Any]:
 
 
 def unit_states(machine: Machine, scope: Scope) -> dict[str, dict[str, str]]:
-    """What systemd says of the units it has loaded: Id → property → value."""
+    """What systemd says of the units it has loaded: Id → property → value.
+
+    Asking for the properties of a unit takes it 4 ms. They are asked of each unit only where a unit file changed after
+    systemd read them all; else of those with processes, as nothing else that is used here can differ from the files.
+    """
     cached: dict[str, dict[str, str]] | None = machine.__dict__.get("unit_states")
     if cached is not None:
         return cached
-    properties = "Id,ActiveState,SubState,NeedDaemonReload,Transient,FragmentPath,StateChangeTimestampMonotonic"
-    status, output, cut = machine.run(["systemctl", "show", "--no-pager", "--property=" + properties, "*"])
+    found: dict[str, dict[str, str]] = {}
+    command = ["systemctl", "list-units", "--full", "--plain", "--no-legend", "--no-pager"]
+    status, output, cut = machine.run(command)
     if status or cut:
-        scope.missing("systemctl show: " + (cut or output.strip()[:200]))
-    found = {}
-    for paragraph in output.split("\n\n"):
-        fields = dict(line.split("=", 1) for line in paragraph.split("\n") if "=" in line)
-        if "Id" in fields:
-            found[fields["Id"]] = fields
+        scope.missing("systemctl list-units: " + (cut or output.strip()[:200]))
+    for line in output.split("\n"):
+        words = line.split(None, 4)
+        if len(words) > 3:
+            found[words[0]] = {"ActiveState": words[2], "SubState": words[3]}
+    asked = ["*"]
+    if not units_of(machine).changed_since(units_read(machine)):
+        asked = sorted({process.unit for process in all_processes(machine).values()} & set(found))
+    properties = "Id,ActiveState,SubState,NeedDaemonReload,Transient,FragmentPath,StateChangeTimestampMonotonic"
+    if asked:
+        status, output, cut = machine.run(["systemctl", "show", "--no-pager", "--property=" + properties, "--", *asked])
+        if status or cut:
+            scope.missing("systemctl show: " + (cut or output.strip()[:200]))
+        for paragraph in output.split("\n\n"):
+            fields = dict(line.split("=", 1) for line in paragraph.split("\n") if "=" in line)
+            # Which units that do not run systemd happens to remember is no part of the machine's state.
+            if fields.get("Id") in found:
+                found[fields["Id"]] = fields
     machine.__dict__["unit_states"] = found
+    return found
+
+
+def units_read(machine: Machine) -> float:
+    """When systemd last read all unit files, in seconds since 1970; 0.0 where it does not say so (before v250)."""
+    manager = ["org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager"]
+    status, output, cut = machine.run(["busctl", "get-property", *manager, "UnitsLoadTimestamp"])
+    found = re.match(r"t (\d+)\s*$", output)
+    return int(found.group(1)) / 1e6 if found and not status and not cut else 0.0
+
+
+def unit_file_states(machine: Machine, scope: Scope) -> dict[str, str]:
+    """Unit file → enablement, as systemd says it.
+
+    It takes systemd 1.5 ms for each file to find out, so it is not asked where the answer is known: a file that is
+    there once, has no section [Install], and that no link of the administrator names, is static.
+    """
+    units = units_of(machine)
+    found = {}
+    asked = []
+    linked = units.linked()
+    for name in sorted({name for names in units.contents.values() for name in names if name.endswith(UNIT_TYPES)}):
+        if name not in linked and units.is_static(name):
+            found[name] = "static"
+        else:
+            asked.append(re.sub(r"([\\*?\[])", r"\\\1", name))
+    if asked:
+        command = ["systemctl", "list-unit-files", "--all", "--no-pager", "--no-legend", "--plain", "--", *asked]
+        status, output, cut = machine.run(command)
+        if status or cut:
+            scope.missing("systemctl list-unit-files: " + (cut or output.strip()[:200]))
+        for line in output.split("\n"):
+            words = line.split()
+            if len(words) >= 2 and words[0].endswith(UNIT_TYPES):
+                found[words[0]] = words[1]
     return found
 
 
@@ -1122,22 +1298,16 @@ def systemd(machine: Machine, scope: Scope) -> None:
     if not machine.booted:
         scope.unavailable = "not booted"
         return
-    status, output, cut = machine.run(["systemctl", "list-unit-files", "--all", "--no-pager", "--no-legend", "--plain"])
-    if status or cut:
-        scope.missing("systemctl list-unit-files: " + (cut or output.strip()[:200]))
-    enablement = {}
-    for line in output.split("\n"):
-        words = line.split()
-        if len(words) >= 2 and words[0].endswith(UNIT_TYPES):
-            enablement[words[0]] = words[1]
+    enablement = unit_file_states(machine, scope)
     states = unit_states(machine, scope)
     units = units_of(machine)
     names = set(enablement)
     for name, fields in states.items():
-        if fields.get("Transient") == "yes":
+        fragment = fields.get("FragmentPath") or units.fragment(name)
+        if fields.get("Transient") == "yes" or fragment.startswith("/run/systemd/transient/"):
             names.discard(name)
         elif fields["ActiveState"] == "failed" or (
-            name.endswith((".service", ".socket", ".timer", ".path")) and fields.get("FragmentPath")
+            name.endswith((".service", ".socket", ".timer", ".path")) and fragment
         ):
             names.add(name)
     for name in names:
@@ -1345,6 +1515,7 @@ def apt_configuration(machine: Machine, scope: Scope) -> None:
     status, output, cut = machine.run(["apt-config", "dump"])
     if status or cut:
         scope.missing("apt-config: " + (cut or output.strip()[:200]))
+    files = apt_configuration_files(machine)
     for name, value in re.findall(r'(?m)^(\S+) "(.*)";$', output):
         if name.startswith(("Dir::", "APT::Compressor::", "APT::Architecture-Variants")):
             continue
@@ -1353,7 +1524,36 @@ def apt_configuration(machine: Machine, scope: Scope) -> None:
             known = scope.objects.setdefault("config:" + name, {"values": []})
             known["values"] = sorted({*known["values"], shown})
         elif shown:
-            scope.objects["config:" + name] = {"value": shown}
+            known = scope.objects["config:" + name] = {"value": shown}
+        else:
+            continue
+        where = files.get(name.rstrip(":").lower())
+        if where:
+            known["files"] = where
+
+
+def apt_configuration_files(machine: Machine) -> dict[str, list[str]]:
+    """Setting, in small letters, → the files that say something of it; apt-config does not tell."""
+    found: dict[str, list[str]] = {}
+    for path in config_files(machine, "/etc/apt/apt.conf", "/etc/apt/apt.conf.d", (".conf", "")):
+        text = re.sub(r"(?s)/\*.*?\*/|(?m)^\s*(#|//).*$", "", machine.text(path, 1 << 20))
+        above: list[str] = []
+        words: list[str] = []
+        for word in re.findall(r'"[^"\n]*"|[{};]|[^\s{};"]+', text):
+            if word not in "{};":
+                words.append(word)
+                continue
+            name = "::".join([*above, words[0].rstrip(":")] if words and words[0][0] != '"' else above)
+            if words or word == "{":
+                known = found.setdefault(name.lower(), [])
+                if path not in known:
+                    known.append(path)
+            words = []
+            if word == "{":
+                above.append(name[len("::".join(above)) :].lstrip(":"))
+            elif word == "}":
+                above = above[:-1]
+    return found
 
 
 # --- dpkg ------------------------------------------------------------------------------------------------------------
@@ -1453,8 +1653,10 @@ def users(machine: Machine, scope: Scope) -> None:
             attributes["password"] = password_class(secret[1])
             if secret[7].isdigit():
                 attributes["expires"] = time.strftime("%Y-%m-%d", time.gmtime(min(int(secret[7]), 10**6) * 86400))
-            if secret[4] not in ("", "99999"):
-                attributes["password_max_days"] = number(secret[4])
+            # What stands there when nobody has set it is left out.
+            for field, usual, days in ((3, "0", "min"), (4, "99999", "max"), (5, "7", "warning"), (6, "", "inactive")):
+                if secret[field] not in ("", usual):
+                    attributes["password_%s_days" % days] = number(secret[field])
             if secret[2] == "0":
                 attributes["password_must_change"] = True
         else:
@@ -1581,9 +1783,19 @@ def cron(machine: Machine, scope: Scope) -> None:
             path = directory + "/" + name
             runs = os.access(machine.prefix + path, os.X_OK) and re.fullmatch(r"[\w-]+", name) is not None
             scope.objects["script:" + path] = {"period": period, "runs": runs}
+    for line in significant(machine.text("/etc/anacrontab", 1 << 20)):
+        job = re.match(r"(@\w+|\d+)\s+(\d+)\s+(\S+)\s+(.*)", line)
+        if job:
+            schedule, command = "%s days, %s minutes later" % job.group(1, 2), redact(job.group(4).strip())
+            attributes = {"file": "/etc/anacrontab", "schedule": schedule, "user": "root", "command": command}
+            scope.objects["/etc/anacrontab: %s %s" % (job.group(3), command)] = attributes
+        else:
+            assigned = re.match(r"([A-Za-z_]\w*)\s*=\s*(.*)", line)
+            shown = "%s=%s" % (assigned[1], variable(assigned[1], assigned[2])) if assigned else redact(line)
+            scope.objects["/etc/anacrontab: " + shown] = {"file": "/etc/anacrontab"}
     for name in machine.names("/var/spool/cron/atjobs"):
         if not name.startswith("."):
-            scope.objects["at:" + name] = {}
+            scope.objects["at:" + name] = {"file": "/var/spool/cron/atjobs/" + name}
 
 
 # --- kernel, mounts, alternatives, system ----------------------------------------------------------------------------
@@ -1683,8 +1895,8 @@ def mount_table(machine: Machine, scope: Scope) -> None:
     for point, _, _, kind, source, options in mounts(machine):
         if point.startswith(tuple(path + "/" for path in LEFT_OUT)) or point in LEFT_OUT:
             continue
-        if not os.path.isdir(point):
-            continue
+        if point in ("/etc/resolv.conf", "/etc/hostname", "/etc/hosts"):
+            continue  # a container's engine puts them there
         # The layers of a container's file system are not the machine's, nor what the host's disk reserves for whom.
         wanted = [
             option
@@ -1700,7 +1912,8 @@ def mount_table(machine: Machine, scope: Scope) -> None:
 def modules(machine: Machine, scope: Scope) -> None:
     """Kernel modules that are configured to be loaded, kept out, or given options."""
     directories = tuple(top + "/modules-load.d" for top in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"))
-    for path in [*first_found(machine, directories, ".conf"), "/etc/modules"]:
+    for path in ["/etc/modules", *first_found(machine, directories, ".conf")]:
+        # A link to /etc/modules is among them.
         for line in significant(machine.text(path, 1 << 20)):
             scope.objects.setdefault("load:" + " ".join(line.split()), {"file": path})
     directories = tuple(top + "/modprobe.d" for top in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"))
@@ -1789,7 +2002,8 @@ class Process:
         self.capabilities = (found_in(r"(?m)^CapEff:\s+(\w+)", status) or "").lstrip("0")
         self.bounding = (found_in(r"(?m)^CapBnd:\s+(\w+)", status) or "").lstrip("0")
         with open(directory + "cgroup", "rb") as file:
-            self.unit = unit_of(file.read(1 << 16).decode("utf-8", "replace"))
+            self.cgroup = file.read(1 << 16).decode("utf-8", "replace")
+        self.unit = unit_of(self.cgroup)
         self.program = ""
         self.sockets: set[str] = set()
         self.replaced: list[str] = []
@@ -1825,6 +2039,44 @@ def unit_of(cgroup: str) -> str:
             if units:
                 return re.sub(r"\\x([0-9a-f]{2})", lambda found: chr(int(found.group(1), 16)), units[-1])
     return ""
+
+
+def cpus(process: Process) -> set[int]:
+    """The numbers of processors that a program may find when it asks: those there are, may be used, or are paid for."""
+    found = {os.cpu_count() or 1}
+    with suppress(OSError):
+        found.add(len(os.sched_getaffinity(process.pid)))
+    quota = cpu_quota(process.cgroup)
+    # Some programs round a quota up, some down.
+    return found | {int(quota), -int(-quota // 1)} if quota else found
+
+
+def cpu_quota(cgroup: str, top: str = "/sys/fs/cgroup") -> float:
+    """How many processors' time a process gets at most, from its control groups (both versions); 0.0 for no limit."""
+    limits = []
+    for line in cgroup.split("\n"):
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        names = [part for part in path.split("/") if part not in ("", "..")][:32]
+        # In a container, the own group may be at the top of what is mounted there.
+        for depth in range(len(names), -1, -1):
+            directory = "/".join([top + ("/" + controllers if controllers else ""), *names[:depth]])
+            with suppress(OSError, ValueError, IndexError, ZeroDivisionError):
+                if controllers:
+                    quota = first_line(directory + "/cpu.cfs_quota_us")
+                    period = first_line(directory + "/cpu.cfs_period_us")
+                else:
+                    quota, period = first_line(directory + "/cpu.max").split()[:2]
+                if float(quota) > 0:
+                    limits.append(float(quota) / float(period))
+    return min(limits) if limits else 0.0
+
+
+def first_line(path: str) -> str:
+    """The first line of one of the kernel's own small files."""
+    with open(path, "rb") as file:
+        return file.read(4096).decode("ascii", "replace").split("\n")[0]
 
 
 def all_processes(machine: Machine) -> dict[int, Process]:
@@ -1909,7 +2161,6 @@ def processes(machine: Machine, scope: Scope) -> None:
         if process.unit not in passing:
             program = process.program.replace(" (deleted)", "")
             members.setdefault("%s|%s" % (process.unit, program), []).append(process)
-    cores = len(os.sched_getaffinity(0))
     newest = unit_starts(machine)
     for key, group in members.items():
         counts: dict[str, int] = {}
@@ -1917,9 +2168,10 @@ def processes(machine: Machine, scope: Scope) -> None:
             words = " ".join(process.words) or process.program
             line = redact(re.sub(r"\b\d{5,}\b", "N", words))
             counts[line] = counts.get(line, 0) + 1
-        # As many processes as cores is what programs do that are told to find out the number themselves.
+        # As many processes as processors is what programs start that are told to find out the number themselves.
+        found_out = cpus(group[0]) if max(counts.values()) > 1 else set()
         shown: dict[str, Any] = {
-            line: "auto" if count > 1 and count == cores else count for line, count in counts.items()
+            line: "auto" if count > 1 and count in found_out else count for line, count in counts.items()
         }
         names = sorted({machine.users.get(process.uid) or "#%d" % process.uid for process in group})
         attributes: dict[str, Any] = {
@@ -2020,15 +2272,26 @@ def unit_debt(machine: Machine, group: list[Process], newest: dict[str, float]) 
             if changed_after(machine, path, limit):
                 reasons.add("configuration-newer:" + path)
             continue
-        # Files only: a directory's own time also changes by what is written in it and removed again. What dpkg or ucf
-        # left beside a file is a finding of its own, and no program reads it by that name.
+        # What dpkg or ucf left beside a file is a finding of its own, and no program reads it by that name. A directory
+        # that changed although nothing in it did has lost something.
         for directory, below, names in os.walk(path):
             below.sort()
-            for child in sorted(names):
-                file = os.path.join(directory, child)
-                if len(reasons) < 50 and not LEFTOVER.match(child) and changed_after(machine, file, limit):
-                    reasons.add("configuration-newer:" + file)
+            newer = [name for name in sorted(names) if changed_after(machine, os.path.join(directory, name), limit)]
+            for child in newer:
+                if len(reasons) < 50 and not LEFTOVER.match(child):
+                    reasons.add("configuration-newer:" + os.path.join(directory, child))
+            if not newer and lost_something(machine, directory, below, limit):
+                reasons.add("configuration-removed:" + directory)
     return reasons
+
+
+def lost_something(machine: Machine, directory: str, below: list[str], moment: float) -> bool:
+    """Whether names were written in a directory after `moment`, though not those of the directories in it."""
+    try:
+        changed = os.lstat(machine.prefix + directory).st_mtime > moment
+    except OSError:
+        return False
+    return changed and not any(changed_after(machine, os.path.join(directory, name), moment) for name in below)
 
 
 def unit_begin(group: list[Process]) -> float:
@@ -2220,8 +2483,7 @@ def certificates(machine: Machine, scope: Scope) -> None:
         if fitting or near:
             # A key is expected beside its certificate, under the same name; another place is found by its content.
             attributes["key_matches"] = bool(fitting) and (not near or bool({*fitting} & {*near}))
-            if fitting:
-                attributes["key"] = fitting[0]
+            attributes["key"] = (fitting or sorted(near))[0]
         with suppress(OSError):
             attributes["mode"] = "%04o" % (os.stat(machine.resolve(path)).st_mode & 0o7777)
         scope.objects[path] = attributes
@@ -2369,9 +2631,11 @@ def probes(machine: Machine, scope: Scope) -> None:
             scope.missing("probe %s: %s" % (name, cut))
             continue
         parsed = None
-        if output.lstrip().startswith("{"):
+        # What the loader has to say of a library that is not there comes before.
+        begin = re.search(r"(?m)^\s*\{", output)
+        if begin:
             with suppress(ValueError, RecursionError):
-                parsed = json.loads(output)
+                parsed = json.loads(output[begin.start() :])
         if isinstance(parsed, dict) and status == 0:
             for part, value in parsed.items():
                 scope.objects["%s/%s" % (name, part)] = value if isinstance(value, dict) else {"value": value}
@@ -2486,23 +2750,68 @@ def in_child(work: Callable[[int], None]) -> tuple[int, int]:
         os._exit(status)
 
 
-def hash_work(describer: Describer, queue: int, slices: list[tuple[int, int]], output: int) -> None:
-    """Take numbers of slices from the queue until it is empty; write each slice's lines."""
-    while True:
-        taken = os.read(queue, 4)
-        if len(taken) < 4:
-            break
-        number = int.from_bytes(taken, "little")
-        count, lines = describer.lines(*slices[number])
-        data = lines.encode("ascii")
-        write_all(output, encode({"slice": number, "count": count, "length": len(data)}).encode() + b"\n" + data)
+def packets(capacity: int = 0) -> tuple[int, int]:
+    """The two ends of a pipe in packet mode, where one call reads what one call wrote; how many pages fit in it."""
+    reading, writing = os.pipe2(os.O_DIRECT | os.O_CLOEXEC)
+    if capacity:
+        with suppress(OSError):
+            fcntl.fcntl(writing, 1031, capacity)  # F_SETPIPE_SZ, which has its name since Python 3.10
+    return reading, writing
+
+
+def walk_work(machine: Machine, queue: int, output: int) -> None:
+    """Feed the queue and write how many paths there were."""
+    walk = Walk(machine)
+    walk.feed(queue)
+    write_all(output, encode({"fed": walk.fed, "skipped": walk.errors[:5], "length": 0}).encode() + b"\n")
+
+
+def hash_work(describer: Describer, queue: int, large: tuple[int, int], output: int) -> None:
+    """Take paths from the queue until it has ended, then the large files that all workers left for later."""
+    reading, writing = large
+    os.set_blocking(writing, False)
+
+    def later(item: bytes) -> bool:
+        try:
+            return os.write(writing, item) > 0
+        except BlockingIOError:
+            return False  # there are so many that the order does not matter
+
+    take_all(describer, queue, later, output)
+    os.close(writing)
+    take_all(describer, reading, lambda _: False, output)
     totals = {
+        "done": describer.done,
         "hashed": describer.hashed,
         "bytes": describer.hashed_bytes,
         "reused": describer.reused,
         "skipped": describer.skipped[:5],
     }
     write_all(output, encode(dict(totals, length=0)).encode() + b"\n")
+
+
+def take_all(describer: Describer, queue: int, later: Callable[[bytes], bool], output: int) -> None:
+    """Describe what comes from a queue, and hand it over in batches."""
+    while True:
+        packet = os.read(queue, PACKET)
+        if packet:
+            describer.take(packet, later)
+        if describer.lines and (not packet or describer.size > BATCH):
+            hand_over(describer, output)
+        if not packet:
+            return
+
+
+def hand_over(describer: Describer, output: int) -> None:
+    """Write the lines that a worker has, with their paths, and what it has for a baseline."""
+    sections = ["\0".join(describer.paths), "\n".join(describer.lines), "\0".join(describer.made)]
+    data = [section.encode("utf-8", "surrogateescape") for section in sections]
+    lengths = [len(section) for section in data]
+    header = {"sections": lengths, "linked": describer.linked, "length": sum(lengths)}
+    write_all(output, b"".join([encode(header).encode(), b"\n", *data]))
+    for part in (describer.paths, describer.lines, describer.made, describer.linked):
+        part.clear()
+    describer.size = 0
 
 
 def parts(data: bytes) -> list[tuple[dict[str, Any], bytes]]:
@@ -2541,58 +2850,62 @@ class FilesResult:
 
     def __init__(self) -> None:
         self.header: dict[str, Any] = {"status": "ok", "reason": None}
-        self.bodies: list[bytes] = []
+        self.body = b""
         self.count = 0
         self.hashed = {"files": 0, "bytes": 0, "reused": 0}
-        self.seconds = 0.0
+        self.baseline: list[bytes] = []
 
 
-def start_hashing(machine: Machine) -> tuple[Tree, list[tuple[int, int]], list[tuple[int, int]]]:
-    """Walk the tree and start a hash worker for each core: (tree, slices, [(pid, pipe)])."""
-    tree = Tree(machine)
-    describer = Describer(machine, tree, Origins(machine))
-    slices, order = tree.chunks()
-    reading, writing = os.pipe()
-    feeder = b"".join(number.to_bytes(4, "little") for number in order)
-    if len(feeder) > 32768:
-        # More than a pipe holds: a child feeds the queue.
-        child = os.fork()
-        if not child:
-            os.close(reading)
-            try:
-                write_all(writing, feeder)
-            finally:
-                os._exit(0)
-    else:
-        write_all(writing, feeder)
-    os.close(writing)
-    workers = [
-        in_child(lambda output: hash_work(describer, reading, slices, output))
-        for _ in range(max(1, min(len(slices), os.cpu_count() or 1)))
-    ]
-    os.close(reading)
-    return tree, slices, workers
+def start_hashing(machine: Machine) -> list[tuple[int, int]]:
+    """Start a process that walks the tree and a hash worker for each core: [(pid, pipe of its results)]."""
+    queue, feed = packets()
+    walker = in_child(lambda output: walk_work(machine, feed, output))
+    os.close(feed)
+    describer = Describer(machine, Origins(machine))
+    large = packets(1 << 20)
+    workers = [in_child(lambda output: hash_work(describer, queue, large, output)) for _ in range(os.cpu_count() or 1)]
+    for end in (queue, *large):
+        os.close(end)
+    return [walker, *workers]
 
 
-def finish_files(tree: Tree, slices: list[tuple[int, int]], outputs: list[bytes]) -> FilesResult:
-    """Put the workers' lines in order."""
+def finish_files(outputs: list[bytes]) -> FilesResult:
+    """Put the workers' lines in order, and say which of them are names of one object."""
     result = FilesResult()
-    bodies: dict[int, bytes] = {}
-    reasons = list(tree.errors)
+    found: list[tuple[str, str]] = []
+    linked: dict[tuple[int, int], list[int]] = {}
+    reasons: list[str] = []
+    fed = -1
+    done = 0
     for output in outputs:
         for header, body in parts(output):
-            if "slice" in header:
-                bodies[header["slice"]] = body
-                result.count += header["count"]
-            else:
-                result.hashed["files"] += header["hashed"]
-                result.hashed["bytes"] += header["bytes"]
-                result.hashed["reused"] += header["reused"]
-                reasons += header["skipped"]
-    lost = [number for number in range(len(slices)) if number not in bodies]
-    if lost:
-        reasons.append("%d of %d parts of the tree were lost" % (len(lost), len(slices)))
-    result.bodies = [bodies[number] for number in sorted(bodies) if bodies[number]]
+            if "sections" in header:
+                of_paths, of_lines, _ = header["sections"]
+                paths = body[:of_paths].decode("utf-8", "surrogateescape").split("\0")
+                lines = body[of_paths : of_paths + of_lines].decode("ascii").split("\n")
+                for number, device, inode in header["linked"]:
+                    linked.setdefault((device, inode), []).append(len(found) + number)
+                found += zip(paths, lines)  # noqa: B905 - see above
+                result.baseline.append(body[of_paths + of_lines :])
+                continue
+            reasons += header["skipped"]
+            fed = header.get("fed", fed)
+            if "done" in header:
+                done += header["done"]
+                for total, of_one in (("files", "hashed"), ("bytes", "bytes"), ("reused", "reused")):
+                    result.hashed[total] += header[of_one]
+    if fed != done:
+        reasons.append("a process of the collector ended early: %d of %d paths are missing" % (fed - done, fed))
+    for numbers in linked.values():
+        if len(numbers) > 1:
+            first = min(found[number][0] for number in numbers)
+            for number in numbers:
+                path, line = found[number]
+                key = encode_key(path) + ": "
+                found[number] = (path, key + encode(dict(json.loads(line[len(key) :]), hardlink=first)))
+    found.sort()
+    result.count = len(found)
+    result.body = ",\n".join([line for _, line in found]).encode("ascii")
     if reasons:
         result.header = {"status": "partial", "reason": "; ".join(sorted(reasons)[:5])}
     return result
@@ -2636,49 +2949,47 @@ def record(settings: Settings, output: IO[bytes]) -> None:
     children = [small_child]
     pipes = [small_pipe]
     files_error = ""
-    tree: Tree | None = None
-    slices: list[tuple[int, int]] = []
     if with_files:
         try:
-            tree, slices, workers = start_hashing(machine)
-            children += [child for child, _ in workers]
-            pipes += [pipe for _, pipe in workers]
+            hashing = start_hashing(machine)
+            children += [child for child, _ in hashing]
+            pipes += [pipe for _, pipe in hashing]
         except Exception as error:
             files_error = "%s: %s" % (type(error).__name__, error)
     results = drain(pipes)
     files_done = time.monotonic()
     for child in children:
         os.waitpid(child, 0)
-    scopes: dict[str, tuple[dict[str, Any], list[bytes], int]] = {}
+    scopes: dict[str, tuple[dict[str, Any], bytes, int]] = {}
     seconds = {}
     for header, body in parts(results[small_pipe]):
-        scopes[header["scope"]] = (header, [body] if body else [], header["count"])
+        scopes[header["scope"]] = (header, body, header["count"])
         seconds[header["scope"]] = header["seconds"]
     for name in wanted:
         if name not in scopes:
-            scopes[name] = ({"status": "unavailable", "reason": "the collector's process ended early"}, [], 0)
+            scopes[name] = ({"status": "unavailable", "reason": "the collector's process ended early"}, b"", 0)
     head = meta(machine)
     head["hashed"] = {"files": 0, "bytes": 0, "reused": 0}
-    if tree is not None:
-        result = finish_files(tree, slices, [results[pipe] for pipe in pipes[1:]])
-        scopes["files"] = (result.header, result.bodies, result.count)
+    if files_error:
+        scopes["files"] = ({"status": "unavailable", "reason": files_error}, b"", 0)
+    elif with_files:
+        result = finish_files([results[pipe] for pipe in pipes[1:]])
+        scopes["files"] = (result.header, result.body, result.count)
         head["hashed"] = result.hashed
         seconds["files"] = round(files_done - began, 3)
-    elif with_files:
-        scopes["files"] = ({"status": "unavailable", "reason": files_error}, [], 0)
+        if settings.make_baseline:
+            write_baseline(output, result.baseline)
     seconds["total"] = round(time.monotonic() - began, 3)
     head["seconds"] = seconds
     write_record(output, head, scopes)
 
 
-def write_record(
-    output: IO[bytes], head: dict[str, Any], scopes: dict[str, tuple[dict[str, Any], list[bytes], int]]
-) -> None:
+def write_record(output: IO[bytes], head: dict[str, Any], scopes: dict[str, tuple[dict[str, Any], bytes, int]]) -> None:
     """Write the canonical layout: one object per line."""
     write = output.write
     write(b'{"schema": 1,\n"meta": ' + encode(head).encode("ascii") + b',\n"scopes": {\n')
     for number, name in enumerate(sorted(scopes)):
-        header, bodies, _ = scopes[name]
+        header, body, _ = scopes[name]
         if number:
             write(b",\n")
         write(
@@ -2687,24 +2998,10 @@ def write_record(
                 % (name, header["status"], encode(header["reason"]))
             ).encode("ascii")
         )
-        for index, body in enumerate(bodies):
-            if index:
-                write(b",\n")
-            write(body)
-        write(b"\n}}" if bodies else b"}}")
+        write(body)
+        write(b"\n}}" if body else b"}}")
     counts = {name: count for name, (_, _, count) in scopes.items()}
     write(b'\n},\n"end": {"objects": ' + encode(counts).encode("ascii") + b"}}\n")
-    output.flush()
-
-
-def make_baseline(settings: Settings, output: IO[bytes]) -> None:
-    """Write what a later record of a machine from the same image need not read again."""
-    tree, slices, workers = start_hashing(Machine(settings))
-    results = drain([pipe for _, pipe in workers])
-    for child, _ in workers:
-        os.waitpid(child, 0)
-    result = finish_files(tree, slices, list(results.values()))
-    output.write(b'{"baseline": 1,\n"files": {\n' + b",\n".join(result.bodies) + b"\n}}\n")
     output.flush()
 
 
@@ -2712,10 +3009,7 @@ def main() -> None:
     """Read the settings from the command line and record."""
     gc.disable()
     settings = Settings(json.loads(sys.argv[1]) if len(sys.argv) > 1 else {})
-    if settings.make_baseline:
-        make_baseline(settings, sys.stdout.buffer)
-    else:
-        record(settings, sys.stdout.buffer)
+    record(settings, sys.stdout.buffer)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,6 @@ A target is docker://NAME, ssh://[USER@]HOST[:PORT] or local://. Each is one com
 standard input and writes the record to its standard output; nothing is installed on the machine.
 """
 
-import base64
-import gzip
 import json
 import os
 import re
@@ -15,9 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import resources
@@ -38,8 +35,10 @@ BYTES = 4 * 1024**3
 META_LINE = 1024 * 1024
 # A baseline of a million files is about 200 MB.
 BASELINE_BYTES = 512 * 1024**2
-# The line of the collector that a baseline takes the place of.
+# The line of the collector that a baseline takes the place of, and what the collector writes for the next time.
 NO_BASELINE = b'\nBASELINE = b""\n'
+BASELINE_BEGIN = b'{"baseline": "'
+BASELINE = re.compile(rb'\{"baseline": "([A-Za-z0-9+/=]*)"\}\n')
 MESSAGE = 64 * 1024
 
 
@@ -103,10 +102,12 @@ def record(
 
     `text` are anchored regular expressions of the configuration files whose text is kept, `probes` the commands to run
     (see `_probe`), `meta` what the caller knows (key, platform, scenario), `scopes` the only scopes wanted, `exclude`
-    directories that are not walked. `baseline` is what `record_baseline` made of a machine of the same image on the
-    same host: files that are untouched since are not read again, and `meta.hashed.reused` counts them. `output` appears
-    only when the record is complete; `.gz` compresses it. Raises TdiError when the machine cannot be reached or does
-    not deliver a whole record within `seconds`.
+    directories that are not walked. `baseline` is a file that keeps the hashes for the next record of the same machine,
+    or of another one of the same image on the same engine: files that are untouched since are not read again, and
+    `meta.hashed.reused` counts them. It is read where it exists, and written anew. When a file counts as untouched, and
+    why that can be trusted, is written down in the collector. `output` appears only when the record is complete; `.gz`
+    compresses it. Raises TdiError when the machine cannot be reached or does not deliver a whole record within
+    `seconds`.
     """
     machine = parse_target(target)
     settings: dict[str, Any] = {
@@ -116,13 +117,19 @@ def record(
     }
     if scopes is not None:
         settings["scopes"] = list(scopes)
+    if baseline is not None and (scopes is None or "files" in scopes):
+        settings["make_baseline"] = True
     extra = {"tool": f"tdi {__version__}", "target": target, "key": None, "platform": None, "scenario": None}
     extra.update(meta or {})
-    program = _program(baseline)
-    with atomic_output(output) as file:
-        _collect(
-            machine, settings, program, lambda process, until: _copy(machine, process, extra, file, until), seconds
-        )
+    with ExitStack() as files:
+        file = files.enter_context(atomic_output(output))
+        hashes = files.enter_context(atomic_output(baseline)) if baseline and "make_baseline" in settings else None
+        program = _program(baseline)
+
+        def copy(process: subprocess.Popen[bytes], until: float) -> bytes:
+            return _copy(machine, process, extra, file, hashes, until)
+
+        _collect(machine, settings, program, copy, seconds)
     try:
         return RecordFile(output)
     except TdiError:
@@ -130,57 +137,28 @@ def record(
         raise
 
 
-def record_baseline(target: str, output: Path, *, exclude: Sequence[str] = (), seconds: float = SECONDS) -> None:
-    """Write the hashes of the files of `target` to `output`, for later records of machines of the same image.
-
-    When a file counts as untouched, and why that can be trusted, is written down in the collector. Raises TdiError as
-    `record` does.
-    """
-    machine = parse_target(target)
-    settings = {"make_baseline": True, "exclude": list(exclude)}
-    with atomic_output(output) as file:
-
-        def copy(process: subprocess.Popen[bytes], until: float) -> bytes:
-            tail = b""
-            size = 0
-            for block in _blocks(machine, process, until):
-                size += len(block)
-                if size > BASELINE_BYTES:
-                    raise TdiError(f"{machine.text} writes a baseline without end; it was stopped.")
-                file.write(block)
-                tail = (tail + block)[-MESSAGE:]
-            return tail
-
-        _collect(machine, settings, _program(None), copy, seconds)
-    try:
-        _files_of_baseline(output)
-    except TdiError:
-        output.unlink(missing_ok=True)
-        raise
-
-
-def _files_of_baseline(path: Path) -> dict[str, Any]:
-    """Return the entries of a baseline, by path. Raises TdiError if the file is none."""
-    remedy = "Make it again."
-    try:
-        content = json.loads(gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes())
-    except OSError as error:
-        raise TdiError(f"The baseline {path} cannot be read: {error.strerror or error}.", remedy) from None
-    except (ValueError, EOFError, zlib.error):
-        raise TdiError(f"{path} is not a baseline, or it is damaged.", remedy) from None
-    if not isinstance(content, dict) or content.get("baseline") != 1 or not isinstance(content.get("files"), dict):
-        raise TdiError(f"{path} is not a baseline.", remedy)
-    files: dict[str, Any] = content["files"]
-    return files
-
-
 def _program(baseline: Path | None) -> bytes:
-    """Return the source of the collector, with a baseline in it if there is one."""
+    """Return the source of the collector, with a baseline in it if there is one. Raises TdiError if it is none."""
     source = resources.files("tdi.state").joinpath("collector.py").read_bytes()
     if baseline is None:
         return source
-    packed = base64.b64encode(zlib.compress(json.dumps(_files_of_baseline(baseline)).encode(), 1))
-    return source.replace(NO_BASELINE, b'\nBASELINE = b"%s"\n' % packed, 1)
+    try:
+        found = BASELINE.fullmatch(baseline.read_bytes())
+    except FileNotFoundError:
+        return source
+    except OSError as error:
+        raise TdiError(f"The baseline {baseline} cannot be read: {error.strerror or error}.") from None
+    if not found:
+        raise TdiError(f"{baseline} is not a baseline, or it is damaged.", "Remove it: it is made again.")
+    return source.replace(NO_BASELINE, b'\nBASELINE = b"%s"\n' % found.group(1), 1)
+
+
+def is_baseline(file: Path) -> bool:
+    """Return whether `file` is there and what a record has written for the next one."""
+    try:
+        return BASELINE.fullmatch(file.read_bytes()) is not None
+    except OSError:
+        return False
 
 
 def _pattern(pattern: str) -> str:
@@ -249,7 +227,7 @@ def _collect(
         said = messages.read(MESSAGE).decode("utf-8", "replace")
     if process.returncode != 0:
         raise _explain(machine, process.returncode, said)
-    if not tail.endswith(b"}}\n") or (b'\n"end": ' not in tail and "make_baseline" not in settings):
+    if not tail.endswith(b"}}\n") or b'\n"end": ' not in tail:
         raise TdiError(f"The record of {machine.text} is not complete: the connection ended early.", AGAIN)
 
 
@@ -288,9 +266,17 @@ def _blocks(machine: Target, process: subprocess.Popen[bytes], deadline: float) 
 
 
 def _copy(
-    machine: Target, process: subprocess.Popen[bytes], extra: Mapping[str, Any], output: IO[bytes], deadline: float
+    machine: Target,
+    process: subprocess.Popen[bytes],
+    extra: Mapping[str, Any],
+    output: IO[bytes],
+    baseline: IO[bytes] | None,
+    deadline: float,
 ) -> bytes:
-    """Copy the record from a process, its meta line extended; return the end of it. Copies nothing but a record."""
+    """Copy the record from a process, its meta line extended; return the end of it. Copies nothing but a record.
+
+    Where `baseline` is given, the first line is the one for it.
+    """
     head: bytes | None = b""
     tail = b""
     size = 0
@@ -303,6 +289,14 @@ def _copy(
             output.write(block)
             continue
         head += block
+        if baseline is not None:
+            line, end, rest = head.partition(b"\n")
+            if not end and len(head) <= BASELINE_BYTES and BASELINE_BEGIN.startswith(head[: len(BASELINE_BEGIN)]):
+                continue
+            if not BASELINE.fullmatch(line + end):
+                raise _not_a_record(machine)
+            baseline.write(line + end)
+            head, baseline = rest, None
         lines = head.split(b"\n", 2)
         if len(lines) == 3:  # noqa: PLR2004 - the first line, the meta line and the rest
             output.write(_with_meta(machine, lines, extra))
