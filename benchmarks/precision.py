@@ -1,33 +1,49 @@
 """How often a verdict finds a difference where nobody made one, on pairs that only their surroundings set apart.
 
-Each pair is a new and an upgraded machine, taken through the scenarios as `tdi verdict` does. On purpose they differ in
-host name, in time zone and language of whatever runs on them (`docker run --env`), and in the order in which they are
-started; the umask of the controller differs from pair to pair. Not varied: the umask of what Ansible runs on the
-machines (the engine sets it for each `docker exec`), and the date, but for the time between the runs (containers share
-the kernel's clock).
+Each pair is a new and an upgraded machine, taken through the scenarios as `tdi verdict` does. Five surroundings differ
+in host name, time zone and language of whatever runs on the machine (`docker run --env`), and in the umask and the date
+of whatever Ansible runs there; 20 pairs are each ordered pair of the five. The order in which the machines are started
+and the umask of the controller vary from pair to pair as well.
+
+Umask and date come from a wrapper below /run of the machine, which Ansible is told to use as Python and as shell. That
+they arrive is checked on the machine before each converge. Limits of this:
+
+- The date is libfaketime's: the programs below Ansible see it, the kernel does not, so that the times that the kernel
+  itself puts on files stay real. systemd and the services see neither the date nor the umask: they start from systemd.
+- All dates are ahead, by up to two and a half days. A clock that is behind the archive's latest signature makes apt
+  refuse the archive, and one that is a week ahead of it makes it expire: neither machine could be provisioned then.
 
 Printed is a line for each pair: seconds, objects compared, differences that a rule took, and findings. The exit code is
 1 where there was any finding. TDI_PLATFORM chooses the platform.
 """
 
 import argparse
+import base64
 import dataclasses
+import io
 import os
+import shlex
 import sys
+import tarfile
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-from tdi import ansible, base_image, docker, machines, production, records, same_state, scenario
+import yaml
+
+from tdi import ansible, base_image, docker, machines, process, production, records, same_state, scenario
 from tdi.project import Project
 from tdi.state import target
 from tdi.state.compare import Comparison, compare
 from tdi.state.record import RecordFile
 
 ROOT = Path(__file__).resolve().parents[1]
+WRAPPERS = "/run/surroundings"
+"""Where the wrappers are on a machine: not a part of its state, and gone with it."""
 
 
 @dataclass(frozen=True)
@@ -37,21 +53,48 @@ class Surroundings:
     host: str
     zone: str
     language: str
+    umask: int
+    hours_ahead: int
 
     def options(self, scenario_options: Sequence[str]) -> tuple[str, ...]:
         """The options of `docker run`, with these surroundings in place of the scenario's."""
         words = list(scenario_options)
         words[words.index("--hostname") + 1] = self.host
+        # Docker forbids to run what lies in a tmpfs, unless told otherwise.
+        words[words.index("/run")] = "/run:exec"
         return (*words, "--env", f"TZ={self.zone}", "--env", f"LC_ALL={self.language}")
+
+    def wrapper(self, program: str) -> str:
+        """A script that runs `program` in these surroundings."""
+        lines = ["#!/bin/sh", f"umask {self.umask:04o}"]
+        if self.hours_ahead:
+            faked = {
+                "LD_PRELOAD": f"{WRAPPERS}/libfaketime.so",
+                "FAKETIME": f"+{self.hours_ahead}h",
+                # Without these, waiting would be disturbed, and files that are new would look older than they are.
+                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+                "NO_FAKE_STAT": "1",
+            }
+            lines.append(f"export {' '.join(f'{name}={value}' for name, value in faked.items())}")
+        return "\n".join([*lines, f'exec {shlex.quote(program)} "$@"', ""])
 
 
 ALL = (
-    Surroundings("machine", "UTC", "C.UTF-8"),
-    Surroundings("web-017", "Pacific/Kiritimati", "C"),
-    Surroundings("a", "America/St_Johns", "POSIX"),
-    Surroundings("db1.example.org", "Asia/Kathmandu", "C.UTF-8"),
+    Surroundings("machine", "UTC", "C.UTF-8", 0o022, 0),
+    Surroundings("web-017", "Pacific/Kiritimati", "C", 0o077, 36),
+    Surroundings("a", "America/St_Johns", "POSIX", 0o027, 5),
+    Surroundings("db1.example.org", "Asia/Kathmandu", "C.UTF-8", 0o002, 60),
+    Surroundings("long-name-of-a-host-in-the-cellar", "Europe/Berlin", "C", 0o077, 11),
 )
 UMASKS = (0o022, 0o077, 0o002, 0o027)
+"""Of the controller."""
+
+
+def surroundings(number: int) -> tuple[Surroundings, Surroundings]:
+    """What the new and the upgraded machine of a pair stand in; 20 numbers in a row give each ordered pair once."""
+    first = number % len(ALL)
+    apart = 1 + number // len(ALL) % (len(ALL) - 1)
+    return ALL[first], ALL[(first + apart) % len(ALL)]
 
 
 @contextmanager
@@ -64,27 +107,105 @@ def umask(value: int) -> Iterator[None]:
         os.umask(former)
 
 
+@cache
+def libfaketime(image: str) -> bytes:
+    """The library that fakes the date, from the archive of the platform that `image` is of."""
+    script = (
+        "cd /tmp; apt-get update >&2; apt-get download libfaketime >&2; dpkg-deb -x libfaketime_*.deb found; "
+        "base64 found/usr/lib/*/faketime/libfaketime.so.1"
+    )
+    done = process.run(
+        ["docker", "run", "--rm", "--label", f"{docker.LABEL}=machine", "--entrypoint", "sh", image, "-ec", script],
+        check=False,
+        timeout=300,
+    )
+    if not done.ok:
+        sys.exit(f"libfaketime cannot be had: {done.last_line}")
+    return base64.b64decode(done.stdout)
+
+
+def put_wrappers(machine: str, stands_in: Surroundings, library: bytes) -> None:
+    """Put what sets umask and date on a machine."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for name, content in {
+            "python3": stands_in.wrapper("/usr/bin/python3").encode(),
+            "sh": stands_in.wrapper("/bin/sh").encode(),
+            "libfaketime.so": library,
+        }.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(content), 0o755
+            tar.addfile(member, io.BytesIO(content))
+    unpack = f"mkdir {WRAPPERS}; tar -x -C {WRAPPERS}"
+    process.run(["docker", "exec", "--interactive", machine, "sh", "-ec", unpack], feed=archive.getvalue())
+
+
+def checked_playbook(directory: Path, converge: Path, stand_in: Mapping[str, Surroundings]) -> Path:
+    """A playbook that makes sure that umask and date are what they should be, and then converges."""
+    expected = {name: {"umask": f"{each.umask:04o}", "ahead": each.hours_ahead} for name, each in stand_in.items()}
+    check = {
+        "name": "Surroundings",
+        "hosts": "all",
+        "gather_facts": False,
+        "strategy": "{{ lookup('ansible.builtin.env', 'TDI_STRATEGY') | default('linear', true) }}",
+        "vars": {
+            "expected": expected,
+            "now": "{{ lookup('ansible.builtin.pipe', 'date +%s') | int }}",
+            "said": "{{ seen.stdout_lines }}",
+        },
+        "tasks": [
+            {
+                "name": "Look at umask and date",
+                "ansible.builtin.shell": "umask; date +%s",
+                "changed_when": False,
+                "register": "seen",
+            },
+            {
+                "name": "Stop where they are not as asked for",
+                "ansible.builtin.assert": {
+                    "quiet": True,
+                    "that": [
+                        "said[0] == expected[inventory_hostname].umask",
+                        "((said[1] | int) - (now | int) - expected[inventory_hostname].ahead * 3600) | abs < 300",
+                    ],
+                },
+            },
+        ],
+    }
+    file = directory / "checked.yml"
+    plays = [check, {"name": "Converge", "ansible.builtin.import_playbook": str(converge)}]
+    file.write_text(yaml.safe_dump(plays, sort_keys=False), encoding="utf-8")
+    return file
+
+
 def pair(project: Project, number: int, directory: Path) -> tuple[Comparison, Comparison]:
     """Converge a pair and compare it: the new with the upgraded machine, and the upgraded one recorded twice."""
     run_id = machines.new_run_id()
     base = base_image.ensure(project)
     image = production.ensure(project, base)
     environment = {**os.environ, "TDI_RUN_ID": run_id}
-    found = [scenario.load(project, name, environment) for name in scenario.NAMES]
-    settings: list[tuple[scenario.Scenario, str]] = [
-        (dataclasses.replace(each, options=ALL[(number + at) % len(ALL)].options(each.options)), which)
-        for at, (each, which) in enumerate(zip(found, (base.id, image.id), strict=True))
-    ]
     directory.mkdir()
+    wrapped = {"ansible_python_interpreter": f"{WRAPPERS}/python3", "ansible_shell_executable": f"{WRAPPERS}/sh"}
+    settings: list[tuple[scenario.Scenario, str]] = []
+    stand_in: dict[str, Surroundings] = {}
+    for name, stands_in, which in zip(scenario.NAMES, surroundings(number), (base.id, image.id), strict=True):
+        found = scenario.load(project, name, environment)
+        stand_in[found.machine] = stands_in
+        options, variables = stands_in.options(found.options), found.variables | wrapped
+        settings.append((dataclasses.replace(found, options=options, variables=variables), which))
     try:
         started = machines.start_all(settings if number % 2 else settings[::-1], run_id)
         for machine in started:
             docker.wait_until_booted(machine.name)
+            put_wrappers(machine.name, stand_in[machine.name], libfaketime(base.id))
         with umask(UMASKS[number % len(UMASKS)]):
             scenarios = {each.machine: each for each, _ in settings}
-            outcome = ansible.converge(scenarios, directory / "ansible", directory / "converge.log")
+            playbook = checked_playbook(directory, settings[0][0].playbooks["converge"], stand_in)
+            outcome = ansible.converge(
+                scenarios, directory / "ansible", directory / "converge.log", playbook=playbook, roles=project.roles
+            )
         if outcome.code:
-            sys.exit(f"Ansible ended with {outcome.code}; the log: {outcome.log}")
+            sys.exit(f"Ansible ended with {outcome.code}:\n{outcome.log.read_text(encoding='utf-8')[-3000:]}")
         new, upgraded, again = (
             _record(project, settings[at][0].machine, directory / f"{at}-{turn}.json")
             for at, turn in ((0, 1), (1, 1), (1, 2))
@@ -114,13 +235,15 @@ def main() -> None:
     """Run the pairs and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--pairs", type=int, default=10, help="how many pairs (default: 10)")
-    wanted = parser.parse_args().pairs
+    parser.add_argument("--first", type=int, default=1, help="the number of the first pair (default: 1)")
+    given = parser.parse_args()
     total = 0
     with tempfile.TemporaryDirectory(prefix="tdi-precision-") as temporary:
         project = Project(ROOT, Path(temporary) / "artifacts")
         project.prepare_artifacts()
-        print(f"{base_image.ensure(project).name}\npair  seconds  objects  taken by rules  findings  recorded twice")
-        for number in range(wanted):
+        base = base_image.ensure(project)
+        print(f"{base.name}\npair  seconds  objects  taken by rules  findings  recorded twice", flush=True)
+        for number in range(given.first - 1, given.first - 1 + given.pairs):
             began = time.monotonic()
             comparison, twice = pair(project, number, Path(temporary) / str(number))
             found, again = findings(comparison), findings(twice)
@@ -132,7 +255,7 @@ def main() -> None:
             )
             for line in (*found, *again):
                 print(f"      {line}", flush=True)
-    print(f"{wanted} pairs, {total} findings")
+    print(f"{given.pairs} pairs, {total} findings")
     sys.exit(1 if total else 0)
 
 

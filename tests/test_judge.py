@@ -217,9 +217,9 @@ def test_a_failing_test_of_no_machine_is_not_lost(docker):
     assert mine.result is not Result.PASS
 
 
-def compared(comparison: dict[str, Any] | None, *, both: bool = True, failed: str = "") -> Verdict:
+def compared(comparison: dict[str, Any] | None, *, both: bool = True, failed: tuple[str, ...] = ()) -> Verdict:
     verdict = Verdict()
-    tests = (OneTest(verifier.SAME_STATE_TEST, UPGRADE.name, "failed", failed),) if failed else ()
+    tests = tuple(OneTest(verifier.SAME_STATE_TEST, UPGRADE.name, "failed", said, said) for said in failed)
     judging.same_state(comparison, Verification(tests, (), 1, Path("log")), verdict, both=both)
     return verdict
 
@@ -238,7 +238,8 @@ def test_a_comparison_that_does_not_know_says_what_was_not_compared():
 
 
 def test_no_comparison_is_unknown_and_says_why():
-    assert compared(None, failed="the record is truncated").not_compared == "the record is truncated"
+    cases = ("the record is truncated", "not compared: the record is truncated")
+    assert compared(None, failed=cases).not_compared == "the record is truncated"
     assert compared(None).not_compared == "the machines were not compared"
     alone = compared(FOUND, both=False)
     assert alone.same_state is SameState.UNKNOWN

@@ -77,8 +77,8 @@ def test_a_run_that_executed_no_test_is_not_believed(believe: Callable[..., None
 
 
 def test_a_comparison_that_was_left_for_later_is_said(believe: Callable[..., None], capsys: pytest.CaptureFixture[str]):
-    believe(GOOD, [one_test("passed"), one_test("skipped", "NOT COMPARED: later")])
-    assert "NOT COMPARED: later" in capsys.readouterr().err
+    believe(GOOD, [one_test("passed"), *[one_test("skipped", "NOT COMPARED: later")] * 3])
+    assert capsys.readouterr().err.count("NOT COMPARED: later") == 1
 
 
 @pytest.fixture

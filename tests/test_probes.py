@@ -85,6 +85,38 @@ def test_a_file_that_nothing_reaches_is_named(probe: ModuleType):
     assert [key for key in objects if key.startswith("unreached")] == ["unreached /etc/nginx/old.conf"]
 
 
+def test_what_paths_mean_to_nginx_is_said_in_words(probe: ModuleType):
+    objects, _ = probe.parts(DUMP, NAMES)
+    one, two = "/etc/nginx/sites-enabled/one", "/etc/nginx/sites-enabled/two"
+    assert objects[f"server {one}"]["says"] == {
+        "/srv/one/": "nginx serves what is in /srv/one for server name _",
+        "/etc/nginx/tls/one.key": "nginx uses it for server name _",
+        one: "nginx serves it for server name _",
+    }
+    both = "nginx serves it for server names two.example.org, _"
+    assert objects[f"server {two}"]["says"] == {two: both}
+    assert objects[f"server {two} #2"]["says"][two] == both
+    assert objects["unreached /etc/nginx/old.conf"]["says"] == {"/etc/nginx/old.conf": "no include of nginx reaches it"}
+
+
+def test_many_names_and_paths_that_depend_on_the_request(probe: ModuleType):
+    directives = "server_name a b c d e; root /srv/$host; location /x { alias pages/x; } ssl_certificate 'a.crt';"
+    (server,) = probe.expanded("/site", {"/site": f"server {{ {directives} }}"})
+    names = probe.server_names(server[1])
+    assert probe.meanings("/site", server[1], names) == {
+        "/etc/nginx/pages/x/": "nginx serves what is in /etc/nginx/pages/x for server names a, b, c, 2 more",
+        "/etc/nginx/a.crt": "nginx uses it for server names a, b, c, 2 more",
+        "/site": "nginx serves it for server names a, b, c, 2 more",
+    }
+
+
+def test_a_site_that_is_a_link_is_told_by_both_names(probe: ModuleType, tmp_path: Path):
+    (tmp_path / "available").touch()
+    (tmp_path / "enabled").symlink_to("available")
+    said = probe.meanings(str(tmp_path / "enabled"), [], ["x"])
+    assert {*said} == {str(tmp_path / "enabled"), str((tmp_path / "available").resolve())}
+
+
 def test_each_socket_of_each_server_is_asked(probe: ModuleType):
     _, questions = probe.parts(DUMP, NAMES)
     assert [(q.socket, q.name, q.secure, q.files[1:]) for q in questions] == [

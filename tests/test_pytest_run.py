@@ -64,7 +64,8 @@ def test_a_parametrized_test_belongs_to_its_machine(verify: Callable[[str], Veri
         "import pytest\n@pytest.mark.parametrize('site', ['a-b', 'c'])\ndef test_site(host, site): assert site == 'c'\n"
     )
     for machine in MACHINES:
-        assert sorted(test.outcome for test in found.of(machine)) == ["failed", "passed"]
+        assert {test.case: test.outcome for test in found.of(machine)} == {"a-b": "failed", "c": "passed"}
+        assert "test_site[a-b]" in {test.title for test in found.of(machine)}
 
 
 def test_a_file_that_cannot_be_imported_is_broken(verify: Callable[[str], Verification]):

@@ -77,7 +77,7 @@ class Display:
         self._tests += 1
         self._doing = {"test": f"{test.test} ({self._tests} done)"}
         if test.outcome == "failed":
-            say(f"  {machines.scenario_of(test.machine)}: {test.test} failed")
+            say(f"  {machines.scenario_of(test.machine)}: {test.title} failed")
 
     def _render(self) -> Group:
         doing = ", ".join(f"{key} {value}" for key, value in self._doing.items())

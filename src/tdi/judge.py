@@ -87,7 +87,7 @@ def tests(verification: pytest_run.Verification, machine: Machine, mine: Machine
         mine.set(Step.VERIFY, Result.FAIL, "the tests cannot be run: " + "; ".join(verification.broken))
     elif failed:
         trouble = machines.trouble(machine) or next((test.message for test in failed if test.is_trouble), None)
-        said = "\n".join(f"{test.test}: {test.message}" for test in failed)
+        said = "\n".join(f"{test.title}: {test.message}" for test in failed)
         mine.set(Step.VERIFY, Result.ERROR if trouble else Result.FAIL, f"{trouble}: {said}" if trouble else said)
     elif not any(test.outcome == "passed" and test.machine == machine.name for test in checks):
         mine.set(Step.VERIFY, Result.ERROR, f"no test ran (pytest's exit code {verification.code})")
@@ -107,8 +107,9 @@ def same_state(
     if not both:
         verdict.not_compared = "only one machine got as far as its record"
     elif comparison is None:
-        failed = [test for test in verification.tests if test.test == verifier.SAME_STATE_TEST]
-        said = "; ".join(test.message for test in failed if test.outcome == "failed")
+        cases = [test for test in verification.tests if test.test == verifier.SAME_STATE_TEST]
+        # Every case fails then, and the first of them says why.
+        said = next((test.message for test in cases if test.outcome == "failed"), "")
         verdict.not_compared = said or "the machines were not compared"
     else:
         verdict.same_state = SameState(comparison["result"])

@@ -143,5 +143,5 @@ def _believe(project: Project, events: Path, tests: Path) -> None:
             f"Check verifier.directory in {project.root}/molecule/*/molecule.yml.",
         )
     skipped = [test["message"] for test in ran if test.get("message", "").startswith("NOT COMPARED")]
-    for message in skipped:
+    for message in dict.fromkeys(skipped):  # each case of the comparison says it
         console.say(message)

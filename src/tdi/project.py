@@ -88,6 +88,10 @@ def fingerprint(paths: Iterable[Path]) -> str:
 def write_atomically(path: Path, text: str) -> None:
     """Write a file whole or not at all: readers beside us never see half of it. Raises TdiError where it cannot be."""
     try:
+        if path.exists() and not path.is_file():
+            # A device or a pipe is written to: a file in its place would be no use to anybody.
+            path.write_text(text, encoding="utf-8")
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:

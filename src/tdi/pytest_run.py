@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tdi import ansible, process
+from tdi.project import write_atomically
 
 _TEST_BED = re.compile(r"tdi\.[\w.]+Error: ")
 """How the message of a test begins that ended in one of our own errors: nothing was found out about the machine."""
@@ -23,6 +24,13 @@ class TestOutcome:
     machine: str
     outcome: str
     message: str
+    case: str = ""
+    """Which of the cases of a parametrized test."""
+
+    @property
+    def title(self) -> str:
+        """The test, with its case where it has several."""
+        return f"{self.test}[{self.case}]" if self.case else self.test
 
     @property
     def is_trouble(self) -> bool:
@@ -51,9 +59,13 @@ def verify(
     log: Path,
     variables: Mapping[str, str],
     observe: Callable[[TestOutcome], None] = lambda _: None,
+    junit: Path | None = None,
 ) -> Verification:
-    """Run the tests in `verifier` on `machines` in one pytest, and return how each ended."""
-    events = work / "tests.jsonl"
+    """Run the tests in `verifier` on `machines` in one pytest, and return how each ended.
+
+    `junit` is where pytest's report for a CI server is kept. Raises TdiError where that cannot be written.
+    """
+    events, report = work / "tests.jsonl", work / "junit.xml"
     events.touch()
     tests: list[TestOutcome] = []
     broken: list[str] = []
@@ -77,6 +89,7 @@ def verify(
     command = [
         *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no", "--connection=docker"),
         f"--hosts={','.join(machines)}",
+        f"--junitxml={report}",
         str(verifier),
     ]
     environment = {
@@ -86,6 +99,8 @@ def verify(
         "PYTHONDONTWRITEBYTECODE": "1",  # the verifier's directory is part of the checkout
     }
     done = process.run(command, check=False, cwd=work, log=log, env={**os.environ, **environment}, tick=read)
+    if junit and report.exists():
+        write_atomically(junit, report.read_text(encoding="utf-8"))
     return Verification(tuple(tests), tuple(broken), done.code, log)
 
 
@@ -94,4 +109,6 @@ def _outcome(facts: Mapping[str, Any], machines: Sequence[str]) -> TestOutcome:
     # Other parameters follow the machine's after a dash, which is part of its name as well.
     words = parameters.removesuffix("]")
     mine = [each for each in machines if re.search(rf"(?:^|-)docker://{re.escape(each)}(?:-|$)", words)]
-    return TestOutcome(name, max(mine, key=len, default=""), facts["outcome"], facts["message"])
+    machine = max(mine, key=len, default="")
+    case = re.sub(rf"-?docker://{re.escape(machine)}(?=-|$)", "", words).removeprefix("-") if machine else words
+    return TestOutcome(name, machine, facts["outcome"], facts["message"], case)

@@ -3,11 +3,11 @@
 import json
 import os
 import tempfile
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from tdi import ansible, base_image, docker, machines, production, records, scenario
+from tdi import ansible, base_image, docker, machines, records, scenario
+from tdi.blame import blame_for
 from tdi.console import say
 from tdi.errors import TdiError
 from tdi.project import Project, write_atomically
@@ -15,12 +15,21 @@ from tdi.state import target
 from tdi.state.bases import Bases
 from tdi.state.compare import Comparison, compare
 from tdi.state.finding import Names
-from tdi.state.record import RecordFile
-from tdi.state.reports import html, markdown
+from tdi.state.record import RecordFile, schema
+from tdi.state.reports import html, markdown, printable
 from tdi.state.rules import Rules, load_rules
 
 NAMES = Names(a="new", b="upgraded")
 """What the machines are called in findings: a is the fresh one."""
+
+RULES = "rules"
+"""The case for what is wrong with the rules, such as an allowance that nothing needs any more."""
+
+CASES = (*sorted(schema()["properties"]["scopes"]["properties"]), RULES)
+"""The cases that the comparison is reported in: one for each scope that a record may have, and the rules."""
+
+_SHOWN = 200
+"""Findings of one case; the reports beside the records have all."""
 
 
 def rules(project: Project) -> Rules:
@@ -79,32 +88,30 @@ def _record_of_base(project: Project, image: str) -> Path:
     return file
 
 
-def blame_for(project: Project, machine: str) -> Callable[[str], str | None]:
-    """Who made a path, as far as it is known: the tasks of this run, and those that provisioned production."""
-    wrote = records.read_wrote(project)
-    labels = docker.image_facts(docker.image_of(machine))["Config"]["Labels"] or {}
-    former: dict[str, str] = json.loads(labels.get(production.WROTE_LABEL, "{}"))
-    revision = labels.get("tdi.revision", "")[:7]
+def failures(comparison: Comparison, case: str) -> list[str]:
+    """What speaks against the same state in one of CASES, a line each; nothing if that case holds.
 
-    def blame(path: str) -> str | None:
-        for scenario_name in scenario.NAMES:
-            task = wrote.get(scenario_name, {}).get(path)
-            if task:
-                return f"the task '{task}' writes it"
-        task = former.get(path)
-        return f"the task '{task}' wrote it in revision {revision}, which provisioned production" if task else None
-
-    return blame
+    Together the cases fail if and only if the machines are not in the same state: what is of no case's scope is the
+    rules' case's.
+    """
+    mine = [finding for finding in comparison.findings if _case_of(finding.scope) == case]
+    lines = [printable(f"{finding.why} {finding.action}".strip()) for finding in mine[:_SHOWN]]
+    if len(mine) > _SHOWN:
+        lines.append(f"… and {len(mine) - _SHOWN:,} more: see same-state.html beside the records.")
+    missing = [scope for scope in comparison.not_acceptable if _case_of(scope) == case]
+    lines += [f"not compared: {scope}: {printable(comparison.not_compared[scope])}" for scope in missing]
+    return lines + [printable(problem) for problem in comparison.problems if case == RULES]
 
 
-def summary(comparison: Comparison) -> str:
-    """The comparison in as many lines as it has findings: what a failed test shows."""
-    lines = [
-        f"{finding.scope} {finding.key}: {finding.why} {finding.action}".strip() for finding in comparison.findings
-    ]
-    lines += [f"not compared: {scope}: {comparison.not_compared.get(scope, '')}" for scope in comparison.not_acceptable]
-    lines += comparison.problems
-    return f"the machines are {comparison.result}:\n" + "\n".join(lines)
+def why_not_compared(comparison: Comparison, case: str) -> str | None:
+    """Why there is nothing to say of one of CASES, though nothing speaks against it; None if it was compared."""
+    if case in comparison.not_compared:
+        return f"not compared: {printable(comparison.not_compared[case])}"
+    return None if case == RULES or case in comparison.compared else "not compared: neither record has this scope"
+
+
+def _case_of(scope: str) -> str:
+    return scope if scope in CASES else RULES
 
 
 def _record_a_new_machine(project: Project, base: base_image.BaseImage) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tdi import ansible, base_image, docker, judge, machines, production, pytest_run, records, same_state, scenario
+from tdi.blame import of_copy
 from tdi.display import Display
 from tdi.errors import TdiError
 from tdi.machines import Machine
@@ -37,6 +38,7 @@ class _Trial:
     verdict: Verdict
     base: base_image.BaseImage
     scenarios: dict[str, scenario.Scenario]
+    before: production.Before | None = None
 
     @property
     def logs(self) -> Path:
@@ -58,6 +60,7 @@ def run_verdict(project: Project, display: Display, before: production.Before | 
     verdict = Verdict()
     began = time.monotonic()
     project.prepare_artifacts()
+    _junit(project).unlink(missing_ok=True)
     try:
         with new_run() as run, kept(run.directory / "logs", project.artifacts / "logs"):
             _steps(project, run, display, verdict, before)
@@ -83,7 +86,7 @@ def _steps(project: Project, run: Run, display: Display, verdict: Verdict, befor
     }
     display.provenance(verdict.provenance)
     scenarios = {name: scenario.load(project, name) for name in scenario.NAMES}
-    trial = _Trial(project, run, display, verdict, base, scenarios)
+    trial = _Trial(project, run, display, verdict, base, scenarios, before)
     with records.kept_apart(run.directory / "records"), kept(run.directory / "records", project.records):
         started = _create(trial, {"base": base.id, "production": image.id})
         outcome = _converge(trial, started)
@@ -166,6 +169,7 @@ def _verify(trial: _Trial, working: Sequence[Machine], *, both: bool) -> None:
         "TDI_ROOT": str(trial.project.root),
         "TDI_ARTIFACTS": str(trial.project.artifacts),
         "TDI_RUN_ID": trial.run.id,
+        **of_copy(trial.before),
         **({} if both else {"TDI_COMPARE": LATER}),
     }
     with _timed(trial.verdict, "verify"):
@@ -176,10 +180,16 @@ def _verify(trial: _Trial, working: Sequence[Machine], *, both: bool) -> None:
             trial.logs / "verify.log",
             variables,
             observe=trial.display.test,
+            junit=_junit(trial.project),
         )
     for machine in working:
         judge.tests(verification, machine, trial.verdict.machines[machine.scenario])
     judge.same_state(records.read_comparison(trial.project), verification, trial.verdict, both=both)
+
+
+def _junit(project: Project) -> Path:
+    """The tests' report for a CI server; without it, no test ran."""
+    return project.artifacts / "junit.xml"
 
 
 def _compare_with_second_run(trial: _Trial, machine: Machine) -> None:

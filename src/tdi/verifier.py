@@ -1,11 +1,11 @@
-"""What molecule/verifier/conftest.py gives to the tests: events for the progress display, and the machines' records.
+"""What molecule/verifier/conftest.py gives to the tests: events for the progress display, records, the comparison.
 
 Everything here works the same whether Molecule starts pytest for one scenario or `tdi verdict` for both machines.
 """
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
@@ -14,8 +14,9 @@ import pytest
 import testinfra.backend
 from testinfra.host import Host
 
-from tdi import machines, records
+from tdi import machines, records, same_state
 from tdi.project import Project
+from tdi.state.compare import Comparison
 from tdi.testinfra_backend import KeptOpenDockerBackend
 
 LATER = "later"
@@ -28,7 +29,7 @@ def use_kept_open_backend() -> None:
 
 
 SAME_STATE_TEST = "test_same_state_as_a_new_machine"
-"""The test that compares; what it finds is a verdict on both machines together, not on one."""
+"""The test that compares, a case for each scope; what it finds is a verdict on both machines together, not on one."""
 
 RECORD_TEST = "test_the_machine_can_be_recorded"
 """The test that records."""
@@ -78,6 +79,33 @@ def _message(report: pytest.TestReport) -> str:
     return str(crash.message if crash else report.longrepr)
 
 
+def leave_out_other_comparisons(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect the test that compares but for the upgraded machine: it is compared with the new one, not vice versa."""
+    others = [item for item in items if _compares(item) and machines.scenario_of(_machine_of(item)) != "upgrade"]
+    if others:
+        items[:] = [item for item in items if item not in others]
+        config.hook.pytest_deselected(items=others)
+
+
+def _compares(item: pytest.Item) -> bool:
+    return isinstance(item, pytest.Function) and item.originalname == SAME_STATE_TEST
+
+
+def _machine_of(item: pytest.Item) -> str:
+    callspec = getattr(item, "callspec", None)
+    host = callspec.params.get("_testinfra_host") if callspec else None
+    return str(host.backend.hostname) if isinstance(host, Host) else ""
+
+
+@pytest.fixture(autouse=True)
+def stable_name(request: pytest.FixtureRequest, record_xml_attribute: Callable[[str, object], None]) -> None:
+    """Call each test in pytest's JUnit report by its scenario: a machine's name is another one in each run."""
+    machine = _machine_of(request.node)
+    if machine:
+        name = str(request.node.name).replace(f"docker://{machine}", machines.scenario_of(machine))
+        record_xml_attribute("name", name)
+
+
 class Recorder:
     """Records the session's machines, all at once on the first demand, each once."""
 
@@ -97,6 +125,31 @@ class Recorder:
         return self._futures[name].result()
 
 
+class Comparer:
+    """Compares the upgraded machine with a new one: once, however many cases ask for it."""
+
+    def __init__(self, project: Project, recorder: Recorder) -> None:
+        self._project = project
+        self._recorder = recorder
+        self._made: dict[str, Comparison | str] = {}
+
+    def __call__(self, name: str) -> Comparison:
+        """The comparison of machine `name`.
+
+        Raises TdiError where it could not be made; that is said in full once, and in a line from then on.
+        """
+        if name not in self._made:
+            try:
+                self._made[name] = same_state.compare_with_fresh(self._project, name, self._recorder(name))
+            except Exception as error:
+                self._made[name] = str(error)
+                raise
+        made = self._made[name]
+        if isinstance(made, str):
+            pytest.fail(f"not compared: {made}", pytrace=False)
+        return made
+
+
 def machine_names(config: pytest.Config) -> list[str]:
     """The machines that pytest was started for (`--hosts`), where it was told their names."""
     if config.getoption("connection") != "docker":
@@ -114,6 +167,12 @@ def project() -> Project:
 def recorder(project: Project, pytestconfig: pytest.Config) -> Recorder:
     """Records machines on demand."""
     return Recorder(project, machine_names(pytestconfig))
+
+
+@pytest.fixture(scope="session")
+def comparer(project: Project, recorder: Recorder) -> Comparer:
+    """Compares machines on demand."""
+    return Comparer(project, recorder)
 
 
 @pytest.fixture(scope="module")

@@ -76,6 +76,12 @@ mv /etc/systemd/system/masked.service /usr/lib/systemd/system/ # what is in /etc
 systemctl daemon-reload
 systemctl enable --quiet --now masked stopped disabled unread dropped changed replaced rewritten broken fed
 echo '/srv/box/a /mnt none bind,noauto 0 0' >> /etc/fstab
+# Stands in for nft, which needs a right that the machines lack; what is in /dev is not compared.
+printf '%s\n' '#!/bin/sh' 'echo "table inet filter {"; echo "chain input {"; echo "tcp dport 80 accept"' \
+    'cat /dev/shm/rule 2> /dev/null; echo "}"; echo "}"; cat /dev/shm/table 2> /dev/null || :' > /usr/sbin/nft
+chmod 755 /usr/sbin/nft
+for name in moved armed bound; do service $name; done
+systemctl daemon-reload; systemctl enable --quiet --now moved armed bound
 """
 """Lines that both machines run, after the role was converged and before anything is planted."""
 
@@ -299,7 +305,7 @@ FAULTS = (
     *_on(
         "settings",
         ("cron entry", "echo '* * * * * root true' > /etc/cron.d/old", "cron", "/etc/cron.d/old: * * * * * root true", "only-b"),
-        ("cron entry at another time", "sed -i 's/^17/18/' /etc/cron.d/backup", "cron", "/etc/cron.d/backup: 17 3 * * * root /usr/local/bin/backup", "only-a"),
+        ("cron entry at another time", "sed -i 's/^17/18/' /etc/cron.d/backup", "cron", "/etc/cron.d/backup: 18 3 * * * root /usr/local/bin/backup", "changed"),
         (
             "crontab of a user",
             "mkdir -p /var/spool/cron/crontabs; echo '@daily true' > /var/spool/cron/crontabs/www-data; chmod 600 /var/spool/cron/crontabs/www-data",
@@ -326,5 +332,77 @@ FAULTS = (
         ("preloaded library", "echo > /etc/ld.so.preload", "files", "/etc/ld.so.preload", "only-b"),
         ("rule of PAM", "echo 'auth sufficient pam_permit.so' >> /etc/pam.d/login", "files", "/etc/pam.d/login", "changed", "login"),
         ("link in place of a setting", "ln -sf /srv/box/h /etc/default/plain", "files", "/etc/default/plain", "changed"),
+    ),
+    *_on(
+        "more files",
+        ("edit with the time restored", 't=$(stat -c %y /usr/bin/zdiff); sed -i s/exit/exiT/ /usr/bin/zdiff; touch -d "$t" /usr/bin/zdiff', "files", "/usr/bin/zdiff", "changed", "gzip"),
+        ("setuid program called a rotated log", "cp /usr/bin/true /var/log/old.1; chmod 4755 /var/log/old.1", "files", "/var/log/old.1", "only-b", "generated"),
+        ("program called a downloaded package", "cp /usr/bin/true /var/cache/apt/archives/x.deb; chmod 755 /var/cache/apt/archives/x.deb", "files", "/var/cache/apt/archives/x.deb", "only-b", "generated"),
+        ("setuid on a file with two names", "chmod u+s /usr/bin/perl", "files", "/usr/bin/perl", "changed", "perl-base"),
+        ("another name of the passwords", "ln /etc/shadow /srv/box/s", "files", "/srv/box/s", "only-b"),
+        ("block device", "mknod /opt/disk b 8 0", "files", "/opt/disk", "only-b"),
+        ("name that is not text", "touch \"/opt/$(printf '\\377')\"", "files", "/opt/\udcff", "only-b"),
+        ("owner of a link", "chown -h www-data /srv/next", "files", "/srv/next", "changed"),
+        ("access list of a directory", "posix_acl /srv/box/dir system.posix_acl_access", "files", "/srv/box/dir", "changed"),
+        ("temporary directory without its bit", "chmod 777 /var/tmp", "files", "/var/tmp", "changed", "package"),
+        ("home of root open", "chmod 755 /root", "files", "/root", "changed", "package"),
+        ("link in place of a conffile", "mv /etc/sample-one.conf /srv/box/x; ln -s /srv/box/x /etc/sample-one.conf", "files", "/etc/sample-one.conf", "changed", "sample-one"),
+        ("what a link in /etc leads to", ":", "files", "/srv/box/x", "only-b"),
+        ("queue of mail", "mkdir -p /var/spool/queue/1; touch /var/spool/queue/1/x", "files", "/var/spool/queue", "only-b"),
+    ),
+    *_on(
+        "more settings",
+        ("first mount of two", "echo 'tmpfs /srv/one tmpfs noauto 0 0' >> /etc/fstab", "mounts", "configured:/srv/one", "only-b"),
+        ("second mount of two", "mkdir /srv/two; echo 'tmpfs /srv/two tmpfs noauto 0 0' >> /etc/fstab", "mounts", "configured:/srv/two", "only-b"),
+        ("mount that hides files", "mount -t tmpfs tmpfs /srv/box", "mounts", "live:/srv/box", "only-b"),
+        ("mount that hides a file", "echo x > /dev/shm/x; mount --bind /dev/shm/x /etc/default/plain", "mounts", "live:/etc/default/plain", "only-b"),
+        ("limit in the packaged file", "echo 'root - core unlimited' >> /etc/security/limits.conf", "limits", "root - core", "only-b", "libpam-modules"),
+        ("kernel module in /etc/modules", "echo loop >> /etc/modules", "modules", "load:loop", "only-b"),
+        ("first configuration of apt", "echo 'APT::Get::AllowUnauthenticated \"true\";' > /etc/apt/apt.conf.d/98x", "apt", "config:APT::Get::AllowUnauthenticated", "only-b"),
+        ("second configuration of apt", "echo 'Acquire { http { Proxy \"http://192.0.2.1:3128\"; }; };' > /etc/apt/apt.conf.d/99x", "apt", "config:Acquire::http::Proxy", "only-b"),
+        ("suite of a source", "sed -i 's/trixie-updates/trixie-backports/' /etc/apt/sources.list", "apt", "source:deb * trixie-backports", "changed"),
+        ("foreign architecture", "dpkg --add-architecture arm64", "dpkg", "architecture:arm64", "only-b"),
+        ("first sudo rule of two", "echo 'clara ALL=ALL' >> /etc/sudoers", "sudoers", "/etc/sudoers:clara ALL=ALL", "only-b"),
+        ("second sudo rule of two", "echo 'dora ALL=ALL' >> /etc/sudoers", "sudoers", "/etc/sudoers:dora ALL=ALL", "only-b"),
+        ("job of anacron", "echo '7 10 old true' > /etc/anacrontab", "cron", "/etc/anacrontab: old true", "only-b"),
+        ("at job", "mkdir -p /var/spool/cron/atjobs; echo x > /var/spool/cron/atjobs/a0000101abcdef", "cron", "at:a0000101abcdef", "only-b"),
+        ("days until a password is locked", "chage --inactive 5 gerda", "users", "gerda", "changed"),
+        ("days before a password may change", "chage --mindays 5 hanna", "users", "hanna", "changed"),
+        ("certificate with another key", "certificate /etc/tls/other other 30; openssl genrsa -out /etc/tls/other.key 2048 2> /dev/null", "certificates", "/etc/tls/other.crt", "only-b"),
+        ("rule of the packet filter", "echo 'tcp dport 23 accept' > /dev/shm/rule", "packet_filter", "nft:table inet filter/chain input", "changed"),
+        ("table of the packet filter", "printf '%s\\n' 'table inet old {' 'flags dormant' 'chain a {' 'accept' '}' 'chain b {' 'drop' '}' '}' > /dev/shm/table", "packet_filter", "nft:table inet old", "only-b"),
+    ),
+    *_on(
+        "more services",
+        (
+            "timer and its service",
+            "printf '[Timer]\\nOnCalendar=daily\\n' > /etc/systemd/system/tick.timer; printf '[Service]\\nExecStart=/bin/true\\n' > /etc/systemd/system/tick.service;"
+            "systemctl daemon-reload; systemctl start tick.timer",
+            "systemd", "tick.timer", "only-b",
+        ),
+        (
+            "socket for which systemd listens",
+            "printf '[Socket]\\nListenStream=127.0.0.1:7777\\nAccept=yes\\n' > /etc/systemd/system/door.socket; printf '[Service]\\nExecStart=/bin/cat\\n' > /etc/systemd/system/door@.service;"
+            "systemctl daemon-reload; systemctl start door.socket",
+            "systemd", "door.socket", "only-b",
+        ),
+        (
+            "unit of a mount",
+            "mkdir /opt/scratch; printf '[Mount]\\nWhat=tmpfs\\nWhere=/opt/scratch\\nType=tmpfs\\n' > /etc/systemd/system/opt-scratch.mount; systemctl daemon-reload; systemctl start opt-scratch.mount",
+            "systemd", "opt-scratch.mount", "only-b",
+        ),
+        ("other arguments", "sed -i s/infinity/99999/ /etc/systemd/system/moved.service; systemctl daemon-reload; systemctl restart moved", "systemd", "moved.service", "changed"),
+        (
+            "other user",
+            "mkdir /etc/systemd/system/armed.service.d; printf '[Service]\\nUser=worker\\n' > /etc/systemd/system/armed.service.d/x.conf; systemctl daemon-reload; systemctl restart armed",
+            "systemd", "armed.service", "changed",
+        ),
+        ("link that enables a unit a second time", "mkdir -p /etc/systemd/system/rescue.target.wants; ln -s /etc/systemd/system/moved.service /etc/systemd/system/rescue.target.wants/", "files", "/etc/systemd/system/rescue.target.wants", "only-b"),
+        ("unit file gone while it runs", "rm /etc/systemd/system/bound.service; systemctl daemon-reload", "systemd", "bound.service", "only-a"),
+        (
+            "configuration that was removed and is still served",
+            "echo 'server { listen 80; server_name _ x; return 503; }' > /etc/nginx/conf.d/a.conf; nginx -s reload; sleep 1.5; rm /etc/nginx/conf.d/a.conf",
+            "processes", "nginx.service|/usr/sbin/nginx", "changed", "nginx",
+        ),
     ),
 )  # fmt: skip

@@ -324,8 +324,245 @@ def test_a_derived_file_goes_with_what_it_is_made_of(tmp_path: Path):
 def test_blame_is_told_in_the_explanation(tmp_path: Path):
     b = {"files": {"/srv/old": directory(), "/srv/old/x": file()}}
     text = "the task 'Configure sites' wrote it until revision 3f2a1c0"
-    comparison = compared(tmp_path, {"files": {}}, b, blame={"/srv/old": text}.get)
+    comparison = compared(tmp_path, {"files": {}}, b, blame=lambda group: text if group[0].key == "/srv/old" else None)
     assert only_finding(comparison).why.endswith(f"; {text}.")
+
+
+def test_what_is_on_both_machines_is_blamed_on_nobody(tmp_path: Path):
+    a, b = {"files": {"/srv/x": file()}}, {"files": {"/srv/x": file(mode="0600")}}
+    assert "task" not in only_finding(compared(tmp_path, a, b, blame=lambda _: "the task")).why
+
+
+SITE = "/etc/app/sites/old"
+SERVER = {"file": SITE, "listeners": ["tcp 0.0.0.0:81"], "says": {SITE: "app serves it for old.example"}}
+
+
+def test_a_left_over_site_is_one_finding_that_says_what_the_service_makes_of_it(tmp_path: Path):
+    finding = only_finding(
+        compared(
+            tmp_path,
+            {"files": {}, "probes": {}, "listeners": {}},
+            {
+                "files": {SITE: file()},
+                "probes": {f"app/server {SITE}": SERVER, f"app/response {SITE}": {"files": [SITE], "status": 200}},
+                "listeners": {"tcp 0.0.0.0:81": {}},
+            },
+            blame=lambda _: "the task 'Configure sites' wrote it until revision 3f2a1c0 (No old site)",
+        )
+    )
+    assert (finding.scope, finding.key, len(finding.differences)) == ("files", SITE, 4)
+    assert finding.why == (
+        f"file {SITE} is only on the upgraded machine; 3 differences follow from it (1 in listeners, 2 in probes); "
+        "app serves it for old.example; the task 'Configure sites' wrote it until revision 3f2a1c0 (No old site)."
+    )
+    assert finding.action.startswith(f"Add a task that removes {SITE} (`ansible.builtin.file` with `state: absent`)")
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [("/srv/one/a/b", "app serves /srv/one"), ("/srv/one/logo", "app shows it"), ("/srv/oneself", ""), ("/x", "")],
+)
+def test_a_file_is_told_by_the_nearest_word_that_a_probe_has_for_it(tmp_path: Path, path: str, told: str):
+    probes = {"app/x": {"says": {"/srv/one/": "app serves /srv/one", "/srv/one/logo": "app shows it"}}}
+    a = {"files": {}, "probes": probes}
+    finding = only_finding(compared(tmp_path, a, {"files": {path: file()}, "probes": probes}))
+    assert finding.why == f"file {path} is only on the upgraded machine{told and '; '}{told}."
+
+
+def test_the_machine_that_has_a_file_says_what_it_means(tmp_path: Path):
+    probes = [{"app/x": {"file": SITE, "says": {SITE: f"app serves it for {name}"}}} for name in ("a", "b")]
+    both = {"files": {}, "probes": probes[0]}, {"files": {SITE: file()}, "probes": probes[1]}
+    assert "app serves it for b" in only_finding(compared(tmp_path, *both)).why
+    swapped = {"files": {SITE: file()}, "probes": probes[0]}, {"files": {}, "probes": probes[1]}
+    assert "app serves it for a" in only_finding(compared(tmp_path, *swapped)).why
+
+
+def test_a_directory_names_the_file_in_it_that_means_something(tmp_path: Path):
+    probes = {"app/x": {"file": "/srv/old/site", "says": {"/srv/old/site": "app serves it"}}}
+    files = {"/srv/old": directory(), "/srv/old/site": file()}
+    why = only_finding(compared(tmp_path, {"files": {}, "probes": {}}, {"files": files, "probes": probes})).why
+    assert "app serves it (/srv/old/site)" in why
+
+
+def test_two_parts_of_a_probe_may_speak_of_one_path(tmp_path: Path):
+    probes = {f"app/{name}": {"says": {SITE: f"app serves it for {name}"}} for name in "ab"}
+    why = only_finding(
+        compared(tmp_path, {"files": {}, "probes": probes}, {"files": {SITE: file()}, "probes": probes})
+    ).why
+    assert "app serves it for a; app serves it for b" in why
+
+
+def test_words_of_a_probe_that_changed_are_not_told_beside_what_changed_them(tmp_path: Path):
+    a, b = ({"app/x": {"names": [name], "says": {SITE: f"app serves it for {name}"}}} for name in "ab")
+    why = only_finding(changed(tmp_path, probes=(a, b))).why
+    assert "says" not in why
+
+
+@pytest.mark.parametrize("said", [None, "words", ["words"], 1])
+def test_words_that_are_not_declared_as_they_must_be_are_left_alone(tmp_path: Path, said: Any):
+    probes = {"app/x": {"says": said}}
+    assert only_finding(
+        compared(tmp_path, {"files": {}, "probes": probes}, {"files": {SITE: file()}, "probes": probes})
+    )
+
+
+UNIT_FILE = "/etc/systemd/system/app.service"
+ABSENT = "(`ansible.builtin.file` with `state: absent`)"
+
+LEFT_OVERS: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "file": ({"files": {"/srv/x": file()}}, [f"removes /srv/x {ABSENT}", "on the new machine too"]),
+    "directory": ({"files": {"/srv/x": directory()}}, [f"removes /srv/x and all that is in it {ABSENT}"]),
+    "enablement": (
+        {"files": {f"{UNIT_FILE}.wants/app.timer": link("/x")}},
+        ["disables app.timer", "`enabled: false`"],
+    ),
+    "packaged file": (
+        {"files": {"/usr/bin/x": file(origin=of_package("x"))}},
+        ["what removed it from the new machine: the package x"],
+    ),
+    "package": ({"packages": {"x:amd64": package()}}, ["`name: x`, `state: absent`, `purge: true`"]),
+    "configuration of a package": (
+        {"packages": {"x": package(status="config-files")}},
+        ["purges it", "`name: x`, `state: absent`, `purge: true`"],
+    ),
+    "user": ({"users": {"deploy": USER}}, ["`ansible.builtin.user` with `name: deploy`, `state: absent`)"]),
+    "user with a home": (
+        {"users": {"deploy": USER}, "files": {"/home/deploy": directory(owner="deploy")}},
+        ["`name: deploy`, `state: absent`, `remove: true`"],
+    ),
+    "group": ({"groups": {"crew": {}}}, ["`ansible.builtin.group` with `name: crew`, `state: absent`"]),
+    "unit": (
+        {"systemd": {"app.service": UNIT | {"fragment": UNIT_FILE}}, "files": {UNIT_FILE: file()}},
+        ["stops and disables app.service", f"removes {UNIT_FILE} {ABSENT}", "reload systemd"],
+    ),
+    "mask": ({"systemd": {"app.service": {"enablement": "masked"}}}, ["unmasks app.service", "`masked: false`"]),
+    "unit without a file": ({"systemd": {"app.service": UNIT}}, ["what started it"]),
+    "cron file": (
+        {"cron": {"/etc/cron.d/x: * * * * * root x": {"file": "/etc/cron.d/x"}}, "files": {"/etc/cron.d/x": file()}},
+        [f"removes /etc/cron.d/x {ABSENT}"],
+    ),
+    "cron line": (
+        {"cron": {"/etc/crontab: * * * * * root x": {"file": "/etc/crontab"}}},
+        ["removes the entry from /etc/crontab (`ansible.builtin.lineinfile` with `state: absent`)"],
+    ),
+    "cron script": (
+        {"cron": {"script:/etc/cron.daily/x": {}}, "files": {"/etc/cron.daily/x": file()}},
+        [f"removes /etc/cron.daily/x {ABSENT}"],
+    ),
+    "at job": ({"cron": {"at:a0001": {}}}, ["`atrm`"]),
+    "source of apt": (
+        {"apt": {"source:deb http://x sid": {"files": ["/etc/apt/x.list"]}}, "files": {"/etc/apt/x.list": file()}},
+        [f"removes /etc/apt/x.list {ABSENT}"],
+    ),
+    "source among others": (
+        {"apt": {"source:deb http://x sid": {"files": ["/etc/apt/sources.list"]}}},
+        ["from /etc/apt/sources.list (`ansible.builtin.apt_repository` with `state: absent`)"],
+    ),
+    "sudo rule": (
+        {"sudoers": {"/etc/sudoers:anna ALL": {}}},
+        ["from /etc/sudoers (`ansible.builtin.lineinfile`"],
+    ),
+    "key": (
+        {"authorized_keys": {"anna:SHA256:x": {"file": "/home/anna/.ssh/authorized_keys"}}},
+        ["takes the key from anna", "`ansible.posix.authorized_key` with `user: anna`, `state: absent`"],
+    ),
+    "range of ids": ({"subids": {"subuid:anna": {}}}, ["the line of anna from /etc/subuid"]),
+    "kernel setting": (
+        {
+            "sysctl": {"configured:net.x": {"file": "/etc/sysctl.d/x.conf", "value": "1"}},
+            "files": {"/etc/sysctl.d/x.conf": file()},
+        },
+        [f"removes /etc/sysctl.d/x.conf {ABSENT}", "sets net.x back"],
+    ),
+    "kernel setting of now": ({"sysctl": {"live:net.x": {"value": "1"}}}, ["sets net.x on both machines"]),
+    "mount": ({"mounts": {"configured:/srv/x": {}}}, ["`ansible.posix.mount` with `path: /srv/x`, `state: absent`"]),
+    "alternative": ({"alternatives": {"vi": {"current": "/x/vim"}}}, ["`update-alternatives --remove vi /x/vim`"]),
+    "diversion": ({"dpkg": {"diversion:/x": {"to": "/y"}}}, ["`dpkg-divert --rename --remove /x`"]),
+    "stat override": ({"dpkg": {"statoverride:/x": {}}}, ["`dpkg-statoverride --remove /x`"]),
+    "architecture": ({"dpkg": {"architecture:i386": {}}}, ["`dpkg --remove-architecture i386`"]),
+    "answer to debconf": ({"dpkg": {"debconf:tz/area": {}}}, ["debconf-communicate tz`"]),
+    "unfinished package": ({"dpkg": {"audit:x": {}}}, ["`dpkg --configure --pending`"]),
+    "conflict": (
+        {"dpkg": {"leftover:/etc/x.dpkg-dist": {}}, "files": {"/etc/x.dpkg-dist": file()}},
+        ["let the role write /etc/x as it must be", f"removes /etc/x.dpkg-dist {ABSENT}"],
+    ),
+    "conflict that only the tree shows": ({"files": {"/etc/x.ucf-old": file()}}, ["the role write /etc/x as it"]),
+    "limit": (
+        {"limits": {"* hard core": {"file": "/etc/security/limits.conf"}}},
+        ["removes it from /etc/security/limits.conf"],
+    ),
+    "certificate": (
+        {"certificates": {"/etc/tls/x.crt": {}}, "files": {"/etc/tls/x.crt": file()}},
+        [f"removes /etc/tls/x.crt {ABSENT}"],
+    ),
+    "socket": ({"listeners": {"tcp 0.0.0.0:81": {"unit": "app.service"}}}, ["It belongs to app.service"]),
+    "process": ({"processes": {"app.service|/usr/bin/x": {}}}, ["It belongs to app.service"]),
+    "process of no unit": ({"processes": {"|/usr/bin/x": {}}}, ["Find out what started it"]),
+    "packet filter": ({"packet_filter": {"nft:x": {}}}, ["Add a task that removes it"]),
+}
+
+
+@pytest.mark.parametrize("name", LEFT_OVERS)
+def test_a_left_over_comes_with_the_task_that_removes_it(tmp_path: Path, name: str):
+    scopes, parts = LEFT_OVERS[name]
+    action = only_finding(on_b(tmp_path, **scopes)).action
+    assert [part for part in parts if part not in action] == [], action
+    assert action.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("scope", "key", "a", "b", "part"),
+    [
+        ("files", "/x", file(), file(owner="a", mode="0600"), "Set mode and owner explicitly"),
+        ("files", "/x", file(), file(hash="b2:2"), "write it whole"),
+        ("files", "/x", link("/a"), link("/b"), "`state: link`"),
+        ("files", "/x", directory(), file(), "`state: directory`"),
+        ("files", "/x", file(), file(capability="cap_net_raw=ep"), "`community.general.capabilities`"),
+        ("files", "/x", file(), file(acl="user:a:rwx"), "`ansible.posix.acl`"),
+        (
+            "files", "/usr/bin/x", file(origin=of_package("x")),
+            file(origin=of_package("x", state="modified"), hash="b2:2"), "reinstall the package x",
+        ),
+        ("packages", "x", package("1"), package("2"), "one version"),
+        ("packages", "x", package(), package(status="half-configured"), "the same status"),
+        ("packages", "x", package(), package(selection="hold"), "`ansible.builtin.dpkg_selections` with `name: x`"),
+        ("users", "x", USER, USER | {"groups": ["sudo"]}, "`append: false`"),
+        ("users", "x", USER, USER | {"password": "empty"}, "`update_password: always`"),
+        ("users", "x", USER, USER | {"shell": "/bin/sh"}, "Set shell explicitly"),
+        ("groups", "x", {"gid": 1}, {"gid": 2}, "Set gid explicitly"),
+        ("systemd", "app.service", UNIT, UNIT | {"enablement": "disabled"}, "`enabled` and `state` of app.service"),
+        ("systemd", "app.service", UNIT, UNIT | {"enablement": "masked"}, "`masked` of app.service"),
+        ("systemd", "app.service", UNIT, UNIT | {"need_reload": True}, "a file of app.service changes"),
+        ("systemd", "app.service", UNIT, UNIT | {"dropins": ["/x.conf"]}, f"removes /x.conf {ABSENT}"),
+        ("systemd", "app.service", UNIT | {"dropins": ["/x.conf"]}, UNIT, "writes /x.conf also act on the upgraded"),
+        ("systemd", "app.service", UNIT, UNIT | {"text_hash": "b2:2"}, f"write {UNIT['fragment']} whole"),
+        ("processes", "app.service|/x", {}, {"restart_debt": ["program-deleted"]}, "handler restart app.service"),
+        ("alternatives", "vi", {"current": "/a"}, {"current": "/b"}, "`name: vi` and `path`"),
+        ("sysctl", "configured:net.x", {"value": "1"}, {"value": "2"}, "`name: net.x`"),
+        ("system", "timezone", {"value": "a"}, {"value": "b"}, "`community.general.timezone`"),
+        ("cron", "/etc/cron.d/x: y", {"user": "a"}, {"user": "b"}, "write /etc/cron.d/x whole"),
+        ("probes", "app/x", {"value": "a"}, {"value": "b"}, "Make the role set it"),
+    ],
+)  # fmt: skip
+def test_what_differs_comes_with_the_setting_that_makes_it_alike(
+    tmp_path: Path, scope: str, key: str, a: dict[str, Any], b: dict[str, Any], part: str
+):
+    assert part in only_finding(changed(tmp_path, **{scope: ({key: a}, {key: b})})).action
+
+
+@pytest.mark.parametrize(
+    ("scope", "key", "attributes", "part"),
+    [
+        ("files", "/srv/x", file(), "look for what holds it back there"),
+        ("files", "/usr/bin/x", file(origin=of_package("x")), "what removed it from the upgraded machine"),
+        ("packages", "x", package(), "on the upgraded machine too (`ansible.builtin.apt` with `name: x`"),
+        ("listeners", "tcp 0.0.0.0:81", {"unit": "app.service"}, "stops or configures that unit on the upgraded"),
+    ],
+)
+def test_what_only_the_new_machine_has_is_to_be_made_on_the_other_too(
+    tmp_path: Path, scope: str, key: str, attributes: dict[str, Any], part: str
+):
+    assert part in only_finding(changed(tmp_path, **{scope: ({key: attributes}, {})})).action
 
 
 def test_a_sentence_names_the_machines_and_shortens_long_values(tmp_path: Path):

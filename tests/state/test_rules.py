@@ -63,6 +63,20 @@ def test_the_content_of_a_log_may_differ_its_mode_may_not(tmp_path: Path):
     assert [finding.attributes for finding in opened.findings] == [("mode",)]
 
 
+@pytest.mark.parametrize(
+    ("new", "upgraded", "result"),
+    [("0644", "0600", Result.SAME), ("0640", "0644", Result.SAME), ("0644", "0666", Result.DIFFERENT),
+     ("0600", "4644", Result.DIFFERENT), ("0660", "0644", Result.DIFFERENT)],
+)  # fmt: skip
+def test_a_rule_about_values_holds_only_where_both_machines_have_such(
+    tmp_path: Path, new: str, upgraded: str, result: Result
+):
+    path = "/var/cache/debconf/config.dat"
+    found = compared(tmp_path, {"files": {path: file(mode=new)}}, {"files": {path: file(mode=upgraded)}})
+    assert found.result is result
+    assert found.suppressed == ({"umask-of-package-tools": 1} if result is Result.SAME else {})
+
+
 def test_a_log_on_one_machine_only_is_a_finding(tmp_path: Path):
     assert compared(tmp_path, {"files": {}}, {"files": {"/var/log/app.log": file()}}).result is Result.DIFFERENT
 

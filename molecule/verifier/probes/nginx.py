@@ -3,7 +3,8 @@
 The parts: `version`; `configuration` (what stands outside of servers, and the files in the order in which nginx reads
 them); `server FILE` for each server, an ordered tree with its locations; `unreached FILE` for what no include and no
 directive names; `response FILE LISTEN PATH` for each server's answers. `file` and `files` say where a part comes from,
-`listeners` which sockets follow from it, `unit` and `follows` what else may explain that it differs.
+`listeners` which sockets follow from it, `unit` and `follows` what else may explain that it differs. `says` tells what
+paths mean to nginx, for findings about them; a path with a slash at its end stands for what is below it.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ SECONDS = 5
 MOST_SERVERS = 50
 UNSTABLE_HEADERS = {"date", "last-modified", "etag", "connection"}
 PATHS = ("/", "/no-such-page")
+MOST_NAMES = 3
 
 WORD = re.compile(
     r"""\s+|\#[^\n]*|(?P<mark>[{};])|(?P<word>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|(?:\\.|\$\{|[^\s{};])+)"""
@@ -125,6 +127,34 @@ def arguments(block: list[Any], name: str) -> list[list[str]]:
     return [words[1:] for words, _, _ in block if words[:1] == [name]]
 
 
+def everywhere(block: list[Any], name: str) -> list[str]:
+    """The first argument of each directive `name` in a block and in the blocks of it, without quotes."""
+    return [words[1].strip("\"'") for words in all_words(block) if words[:1] == [name] and len(words) > 1]
+
+
+def server_names(block: list[Any]) -> list[str]:
+    """The names that a server answers to."""
+    return [name for words in arguments(block, "server_name") for name in words] or ["_"]
+
+
+def meanings(file: str, block: list[Any], names: list[str]) -> dict[str, str]:
+    """What the paths that a server has to do with mean: path → a clause. `names`: of all servers in its file."""
+    names = list(dict.fromkeys(names))
+    more = [f"{len(names) - MOST_NAMES} more"] if len(names) > MOST_NAMES else []
+    whom = f"for server name{'s' if len(names) > 1 else ''} {', '.join([*names[:MOST_NAMES], *more])}"
+    said = {}
+    for path in everywhere(block, "root") + everywhere(block, "alias"):
+        below = path.rstrip("/") + "/"
+        if "$" not in path and below != "/":
+            below = below if below.startswith("/") else f"{DIRECTORY}/{below}"
+            said[below] = f"nginx serves what is in {below.rstrip('/')} {whom}"
+    for path in everywhere(block, "ssl_certificate") + everywhere(block, "ssl_certificate_key"):
+        if "$" not in path:
+            said[path if path.startswith("/") else f"{DIRECTORY}/{path}"] = f"nginx uses it {whom}"
+    # The file may be a link to one that is kept elsewhere.
+    return {**said, **dict.fromkeys((file, os.path.realpath(file)), f"nginx serves it {whom}")}
+
+
 def address(listen: str) -> tuple[str, int] | None:
     """Host and port that a `listen` means; None for a socket in the file system."""
     host, _, port = listen.rpartition(":") if re.search(r":\d+$", listen) else ("", "", listen)
@@ -184,6 +214,9 @@ def parts(dump: str, names: Iterable[str]) -> tuple[dict[str, Any], list[Questio
     outside = shown(without_servers(found))
     objects: dict[str, Any] = {"configuration": {"directives": outside, "files": list(files), "servers": order}}
     questions: list[Question] = []
+    names_in: dict[str, list[str]] = {}
+    for file, block in servers(found):
+        names_in.setdefault(file, []).extend(server_names(block))
     for number, (file, block) in enumerate(servers(found)):
         nth = sum(1 for name, _ in servers(found)[:number] if name == file)
         which = file if not nth else f"{file} #{nth + 1}"
@@ -194,17 +227,19 @@ def parts(dump: str, names: Iterable[str]) -> tuple[dict[str, Any], list[Questio
             "file": file,
             "directives": shown(block),
             "listeners": [f"tcp {host}:{port}" for host, port in filter(None, sockets)],
+            "says": meanings(file, block, names_in[file]),
         }
-        names_of = [name for words in arguments(block, "server_name") for name in words] or ["_"]
         root = next((words[0].rstrip("/") for words in arguments(block, "root") if words), "")
         index = [name for words in arguments(block, "index") for name in words] or ["index.html"]
         pages = [root + "/" + name for name in index] if root else []
         sources = [path for path in (file, *pages, root) if path]
         for words, socket in zip(listens, sockets):  # noqa: B905 (`strict` is of Python 3.10)
             if socket and number < MOST_SERVERS:
-                questions.append(Question(f"{which} {words[0]}", socket, names_of[0], "ssl" in words[1:], sources))
+                name = server_names(block)[0]
+                questions.append(Question(f"{which} {words[0]}", socket, name, "ssl" in words[1:], sources))
     for name in unreached(files, found, names):
-        objects["unreached " + name] = {"file": name, "follows": "configuration"}
+        says = {name: "no include of nginx reaches it"}
+        objects["unreached " + name] = {"file": name, "follows": "configuration", "says": says}
     return objects, questions
 
 

@@ -278,6 +278,17 @@ _SECRETS = (
     (re.compile(r"(?i)(%s[\w-]{0,64}[\"']?\s*[=:]\s*)%s" % (_HIDING, _VALUE)), r"\g<1>" + REDACTED),
     (re.compile(r"(?i)(\s--?[\w-]{0,64}?%s[\w-]{0,64}\s+)(?!-)%s" % (_HIDING, _VALUE)), r"\g<1>" + REDACTED),
     (re.compile(r"(?i)\b((?:bearer|basic)\s+)[\w+/=.~-]{6,}"), r"\g<1>" + REDACTED),
+    # name value, as directives of a configuration have it
+    (
+        re.compile(
+            r"(?i)((?:password|passwd|passphrase|secret|token|(?:api|access|private|auth)[-_]?key)[\"']?[ \t]+)(?!-)"
+            + _VALUE
+        ),
+        r"\g<1>" + REDACTED,
+    ),
+    # hashes of passwords, as crypt(3) and htpasswd write them
+    (re.compile(r"(\$(?:apr1|y|gy|7|[156]|2[abxy])\$)(?:[\w./=,+-]{1,64}\$){1,4}[\w./+=-]{8,}"), r"\g<1>" + REDACTED),
+    (re.compile(r"(\{S?SHA\d*\})[\w+/=]{8,}"), r"\g<1>" + REDACTED),
     # user:password@ of a URL, and a token in the place of the user's name
     (re.compile(r"(://)(?:[^/\s:@]*:[^/\s]+|[^/\s:@]{16,})@"), r"\g<1>" + REDACTED + "@"),
     (re.compile(r"(\s(?:-u|--user)[\s=]*[^\s:=-][^\s:=]*:)" + _VALUE), r"\g<1>" + REDACTED),
@@ -1536,7 +1547,7 @@ def apt_configuration_files(machine: Machine) -> dict[str, list[str]]:
     """Setting, in small letters, → the files that say something of it; apt-config does not tell."""
     found: dict[str, list[str]] = {}
     for path in config_files(machine, "/etc/apt/apt.conf", "/etc/apt/apt.conf.d", (".conf", "")):
-        text = re.sub(r"(?s)/\*.*?\*/|(?m)^\s*(#|//).*$", "", machine.text(path, 1 << 20))
+        text = re.sub(r"(?m)/\*(?:.|\n)*?\*/|^\s*(#|//).*$", "", machine.text(path, 1 << 20))
         above: list[str] = []
         words: list[str] = []
         for word in re.findall(r'"[^"\n]*"|[{};]|[^\s{};"]+', text):
@@ -2720,8 +2731,13 @@ def status_of(scope: Scope) -> dict[str, Any]:
         scope.objects.clear()
         return {"status": "unavailable", "reason": scope.unavailable}
     if scope.reasons:
-        return {"status": "partial", "reason": "; ".join(scope.reasons[:5])}
+        return {"status": "partial", "reason": said(scope.reasons)}
     return {"status": "ok", "reason": None}
+
+
+def said(reasons: list[str]) -> str:
+    """The first reasons in one line, each shortened: a path may have four thousand characters."""
+    return "; ".join(reason if len(reason) <= 300 else reason[:100] + "…" + reason[-150:] for reason in reasons[:5])
 
 
 def write_all(output: int, data: bytes) -> None:
@@ -2907,7 +2923,7 @@ def finish_files(outputs: list[bytes]) -> FilesResult:
     result.count = len(found)
     result.body = ",\n".join([line for _, line in found]).encode("ascii")
     if reasons:
-        result.header = {"status": "partial", "reason": "; ".join(sorted(reasons)[:5])}
+        result.header = {"status": "partial", "reason": said(sorted(reasons))}
     return result
 
 

@@ -109,7 +109,8 @@ class _Votes:
                 attributes = json.loads(text)
                 kept = text
                 for rule in (rule for rule in noise if rule.matches(key)):
-                    attributes = {name: attributes[name] for name in attributes if name not in rule.attributes}
+                    whole = attributes
+                    attributes = {name: whole[name] for name in whole if not rule.takes(name, whole, whole)}
                     # Nobody has a secret in common with the common state.
                     kept = as_text(attributes) if rule.must_differ else kept
                 yield scope, key, kept, hash(as_text(attributes))

@@ -8,7 +8,7 @@ import datetime as dt
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -52,6 +52,8 @@ class Comparison:
     """What the machines differ in because their base images do; it does not count."""
     suppressed: Mapping[str, int]
     """Rule → the number of differences that it took, or took a part of."""
+    reasons: Mapping[str, str]
+    """Rule of `suppressed` → why it may take them."""
     compared: Mapping[str, int]
     """Scope → the number of objects that were compared."""
     not_compared: Mapping[str, str]
@@ -69,7 +71,7 @@ class Comparison:
         return Result.DIFFERENT if self.findings or self.problems else Result.SAME
 
     def as_json(self) -> dict[str, Any]:
-        """The contract of `tdi state diff --format json`; `problems` is there only where there are any."""
+        """The contract of `tdi state diff --format json`, and what else there is to say, where there is any."""
         document: dict[str, Any] = {
             "schema": SCHEMA,
             "result": self.result.value,
@@ -78,6 +80,8 @@ class Comparison:
             "compared": dict(self.compared),
             "not_compared": dict(self.not_compared),
         }
+        if self.reasons:
+            document["suppressed_reasons"] = dict(self.reasons)
         if self.from_bases:
             document["from_bases"] = [finding.as_json() for finding in self.from_bases]
         if self.problems:
@@ -91,14 +95,14 @@ def compare(
     rules: Rules | None = None,
     *,
     names: Names | None = None,
-    blame: Callable[[str], str | None] | None = None,
+    blame: explain.Blame | None = None,
     today: dt.date | None = None,
     every_allowance_needed: bool = True,
     bases: Bases | None = None,
 ) -> Comparison:
     """Compare two records.
 
-    `blame` gives for a path who made it, as a clause for the finding's explanation. `today` decides which allowances
+    `blame` gives for a finding who made it, as a clause for its explanation. `today` decides which allowances
     have expired (default: the date in UTC). `every_allowance_needed` is turned off for comparisons that the
     allowances were not written for. With `bases`, what differs because the machines stand on different base images is
     told apart, and does not make them different. Raises TdiError for a record that turns out to be damaged.
@@ -122,17 +126,30 @@ def compare(
     allowances = _Allowances(rules.allow, today or dt.datetime.now(dt.UTC).date())
     groups = [left for group in fold.fold(differences) if (left := allowances.apply(group, suppressed))]
     owners = explain.owners_of(groups, (a, b))
-    findings = (explain.describe(group, names, owners, blame) for group in groups)
+    meanings = explain.meanings_of(a, b) if groups else {}
+    findings = (explain.describe(group, names, owners, blame, meanings) for group in groups)
     return Comparison(
         names=names,
         findings=_worst_first(findings),
         from_bases=_worst_first(explain.describe(group, names, {}) for group in fold.fold(inherited)),
         suppressed=dict(sorted(suppressed.items())),
+        reasons=_reasons(rules, suppressed),
         compared=compared,
         not_compared=not_compared,
         not_acceptable=tuple(not_acceptable),
         problems=allowances.problems(every_allowance_needed=every_allowance_needed),
     )
+
+
+def _reasons(rules: Rules, suppressed: Iterable[str]) -> dict[str, str]:
+    """Rule → why it may take what it took; allowances for one thing share a name, and have a reason each."""
+    reasons: dict[str, list[str]] = {}
+    every: tuple[NoiseRule | Allowance, ...] = (*rules.noise, *rules.allow)
+    for rule in every:
+        named = reasons.setdefault(rule.id, [])
+        if rule.reason not in named:
+            named.append(rule.reason)
+    return {name: "; ".join(reasons[name]) for name in sorted(suppressed) if name in reasons}
 
 
 def _worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -182,7 +199,7 @@ def _differences(
             kind = Kind.CHANGED
             attributes = tuple([name for name in sorted(a.keys() | b.keys()) if a.get(name) != b.get(name)])
         if noisy.fullmatch(key):
-            rest = _without_noise(key, kind, attributes, noise, suppressed)
+            rest = _without_noise(Difference(scope, key, kind, attributes, a, b), noise, suppressed)
             if rest is None:
                 continue
             attributes = rest
@@ -193,13 +210,17 @@ def _differences(
 
 
 def _without_noise(
-    key: str, kind: Kind, attributes: tuple[str, ...], noise: tuple[NoiseRule, ...], suppressed: Counter[str]
+    difference: Difference, noise: tuple[NoiseRule, ...], suppressed: Counter[str]
 ) -> tuple[str, ...] | None:
     """Return the attributes that no rule takes, None if the rules take the difference as a whole."""
+    attributes = difference.attributes
+    a, b = difference.a or {}, difference.b or {}
     for rule in noise:
-        if not rule.matches(key) or (rule.attributes and kind is not Kind.CHANGED):
+        if not rule.matches(difference.key) or (rule.attributes and difference.kind is not Kind.CHANGED):
             continue
-        rest = tuple(name for name in attributes if rule.attributes and name not in rule.attributes)
+        if not rule.attributes and not rule.leaves_out(difference.a, difference.b):
+            continue
+        rest = tuple(name for name in attributes if not rule.takes(name, a, b))
         if not rule.attributes or len(rest) < len(attributes):
             suppressed[rule.id] += 1
         attributes = rest

@@ -1,10 +1,12 @@
 """Says what a finding is, why it is there and what to do about it, how bad it is and whose it is."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tdi.state import advice
 from tdi.state.finding import Difference, Finding, Kind, Names, Severity, finding_id
 from tdi.state.fold import Group, has_privilege, is_modified_conffile, package_of
 from tdi.state.record import RecordFile
@@ -15,12 +17,24 @@ MUST_DIFFER = "must-differ"
 MORE = "…"
 """The key of the finding that stands for differences which were only counted."""
 
+SAYS = "says"
+"""The attribute in which an object of a probe says what paths mean to the service: path → a clause of a sentence."""
+
 ACCESS = frozenset({"mode", "owner", "group", "acl", "acl_default", "capability", "xattrs"})
 """Attributes that decide who may do what with a file."""
 
 _SECURITY_SCOPES = frozenset({"users", "groups", "sudoers", "authorized_keys", "packet_filter"})
 _SERVICE_SCOPES = frozenset({"systemd", "processes", "probes", "certificates", "cron", "mounts"})
-_SECURITY_PATHS = ("/etc/ssh/", "/etc/pam.d/", "/etc/security/", "/etc/sudoers", "/etc/ssl/private/", "/root/.ssh/")
+_SECURITY_PATHS = (
+    "/etc/ssh/", "/etc/pam.d/", "/etc/security/", "/etc/sudoers", "/etc/doas.conf", "/etc/polkit-1/", "/root/.ssh/",
+    "/etc/shadow", "/etc/gshadow", "/etc/hosts.allow", "/etc/hosts.deny", "/etc/hosts.equiv", "/root/.rhosts",
+    "/etc/ssl/private/", "/etc/ssl/certs/", "/etc/ca-certificates", "/usr/local/share/ca-certificates/",
+    "/usr/share/ca-certificates/", "/etc/apt/trusted.gpg", "/etc/apt/keyrings/", "/etc/apt/auth.conf",
+    "/etc/ld.so.preload", "/etc/nftables", "/etc/iptables/", "/etc/ufw/", "/etc/apparmor", "/etc/selinux/",
+)  # fmt: skip
+"""Who gets in and as whom, whom the machine trusts, and what every program loads."""
+_UNVERIFIED = re.compile(r"(?i)unauthenticated|allow(insecure|weak|downgrade)|verify-(peer|host)|trusted")
+"""In the name of a setting of apt: that packages are taken without proof of where they come from."""
 _PRIVATE_KEY_ENDINGS = (".key", "/id_rsa", "/id_ecdsa", "/id_ed25519")
 _SETTINGS_PATHS = ("/etc/", "/var/", "/root/", "/home/")
 _PROGRAM_PATHS = ("/usr/bin/", "/usr/sbin/", "/usr/lib/", "/usr/libexec/", "/usr/local/bin/", "/usr/local/sbin/")
@@ -56,17 +70,29 @@ _NOUNS = {
 _TYPES = {"dir": "directory", "link": "link", "char": "character device", "block": "block device"}
 
 
+Blame = Callable[[Group], str | None]
+"""Gives for a finding that only one machine has who made it, as a clause for the explanation."""
+
+
 def describe(
-    group: Group, names: Names, owners: Mapping[str, str], blame: Callable[[str], str | None] | None = None
+    group: Group,
+    names: Names,
+    owners: Mapping[str, str],
+    blame: Blame | None = None,
+    meanings: Mapping[Kind, Mapping[str, str]] | None = None,
 ) -> Finding:
-    """The finding that explains `group`. `owners`: path → package, for what refers to a file (see `owners_of`)."""
+    """The finding that explains `group`.
+
+    `owners`: path → package, for what refers to a file (see `owners_of`). `meanings`: what the probes say of a path
+    (see `meanings_of`).
+    """
     head = group[0]
     told = _Telling(head, group, names)
     why = told.why()
-    if blame is not None and head.kind is not Kind.CHANGED:
-        path = head.key if head.scope == "files" else next((d.key for d in group if d.scope == "files"), None)
-        if path and (text := blame(path)):
-            why += f"; {text}"
+    if text := _meaning(group, (meanings or {}).get(head.kind, {})):
+        why += f"; {text}"
+    if blame is not None and head.kind is not Kind.CHANGED and (text := blame(group)):
+        why += f"; {text}"
     return Finding(
         id=finding_id(head.scope, head.key, head.kind, head.attributes),
         scope=head.scope,
@@ -97,7 +123,46 @@ def referred_paths(group: Group) -> tuple[str, ...]:
         return ()
     sides = (head.b or {}, head.a or {})
     paths = [str(side[name]) for name in ("fragment", "file", "path") for side in sides if side.get(name)]
+    paths += [str(path) for side in sides if head.scope == "apt" for path in side.get("files") or ()]
+    if head.scope == "sudoers":
+        paths.append(head.key.partition(":")[0])
+    if head.key.startswith("script:"):
+        paths.append(head.key.partition(":")[2])
     return (*paths, head.key.partition("|")[2]) if head.scope == "processes" else tuple(paths)
+
+
+def meanings_of(a: RecordFile, b: RecordFile) -> dict[Kind, dict[str, str]]:
+    """What the probes of the machine that has an object say of paths: "says" of their objects, path → a clause.
+
+    A path that ends in a slash stands for everything below it. Of what both machines have, B's word counts.
+    """
+    found: list[dict[str, str]] = []
+    for record in (a, b):
+        words: dict[str, str] = {}
+        for _, attributes in record.objects("probes") if "probes" in record.scopes else ():
+            said = json.loads(attributes).get(SAYS)
+            for path, text in said.items() if isinstance(said, dict) else ():
+                words[path] = f"{words[path]}; {text}" if path in words else str(text)
+        found.append(words)
+    return {Kind.ONLY_A: found[0], Kind.ONLY_B: found[1], Kind.CHANGED: found[1]}
+
+
+def _meaning(group: Group, words: Mapping[str, str]) -> str | None:
+    """What the finding's file means to a service, else one of the files in its directory, else what it lies in."""
+    head = group[0]
+    for path in (head.key, *referred_paths(group)):
+        if text := words.get(path) or words.get(f"{path}/"):
+            return text
+    if head.scope != "files":
+        return None
+    for member in group if words else ():
+        if member.scope == "files" and member.key in words:
+            return f"{words[member.key]} ({member.key})"
+    above = head.key
+    while above := above.rpartition("/")[0]:
+        if text := words.get(f"{above}/"):
+            return text
+    return None
 
 
 def owners_of(groups: Iterable[Group], records: Iterable[RecordFile]) -> dict[str, str]:
@@ -147,7 +212,8 @@ def severity(difference: Difference) -> Severity:
 
 def _apt_severity(difference: Difference) -> Severity:
     """Whom to trust for packages is a matter of security, a preference is not."""
-    return Severity.SECURITY if difference.key.startswith(("key:", "source:")) else Severity.CONFIGURATION
+    trusts = difference.key.startswith(("key:", "source:")) or _UNVERIFIED.search(difference.key)
+    return Severity.SECURITY if trusts else Severity.CONFIGURATION
 
 
 def _dpkg_severity(difference: Difference) -> Severity:
@@ -174,19 +240,38 @@ def _package_severity(difference: Difference) -> Severity:
 def _file_severity(difference: Difference) -> Severity:
     path = difference.key
     changed = {*difference.attributes}
-    if has_privilege(difference) or changed & (ACCESS | {MUST_DIFFER}):
+    access = changed & (ACCESS | {MUST_DIFFER}) - ({"mode"} if "type" in changed else set())
+    if has_privilege(difference) or access or _is_opening(difference):
         return Severity.SECURITY
     if path.startswith(_SECURITY_PATHS) or path.endswith(_PRIVATE_KEY_ENDINGS):
         return Severity.SECURITY
     if path.endswith(_LEFT_OVER_ENDINGS):
         return Severity.LEFT_OVER
-    state = (difference.b or {}).get("origin", {}).get("state")
-    if state == "modified" and not is_modified_conffile(difference):
+    if _is_tampered(difference):
         return Severity.SECURITY
     if path.startswith(_PROGRAM_PATHS) or (difference.kind is Kind.CHANGED and not path.startswith(_SETTINGS_PATHS)):
         return Severity.SERVICE
     left_over = difference.kind is Kind.ONLY_B and not path.startswith("/etc/")
     return Severity.LEFT_OVER if left_over else Severity.CONFIGURATION
+
+
+def _is_opening(difference: Difference) -> bool:
+    """Whether B has a way around the rights on files: a device, another name of a secret, or what all may write to."""
+    now = difference.b or {}
+    if now.get("type") in {"char", "block"} or str(now.get("hardlink", "")).startswith(_SECURITY_PATHS):
+        return True
+    mode = int(str(now.get("mode", "0")), 8)
+    shared = now.get("type") == "dir" and mode & 0o1000
+    return difference.kind is Kind.ONLY_B and now.get("type") in {"file", "dir"} and bool(mode & 0o002) and not shared
+
+
+def _is_tampered(difference: Difference) -> bool:
+    """Whether a package's file is not as it came: dpkg's sum says so, or two machines with the package disagree."""
+    if is_modified_conffile(difference):
+        return False
+    origins = [(side or {}).get("origin", {}) for side in (difference.a, difference.b)]
+    alike = all(origin.get("kind") == "package" and origin.get("state") == "pristine" for origin in origins)
+    return origins[1].get("state") == "modified" or (alike and "hash" in difference.attributes)
 
 
 _SEVERITY_OF: Mapping[str, Callable[[Difference], Severity]] = {
@@ -259,6 +344,8 @@ class _Telling:
         first, second = ((side or {}).get(name) for side in (self.head.a, self.head.b))
         if name in ("hash", "text", "text_hash"):
             return "its content differs"
+        if name == "type":
+            return f"it is {self._kind_of(self.head.a, self.names.a)} and {self._kind_of(self.head.b, self.names.b)}"
         if name == "properties":
             return "; ".join(self._properties(first or {}, second or {}))
         if name in ("origin", "unstable"):
@@ -267,6 +354,12 @@ class _Telling:
         if isinstance(first, list) and isinstance(second, list):
             return f"{name} {self._members(first, second)}"
         return f"{name} is {show(first)} on the {self.names.a} machine and {show(second)} on the {self.names.b} machine"
+
+    @staticmethod
+    def _kind_of(side: Mapping[str, Any] | None, name: str) -> str:
+        kind = str((side or {}).get("type", "nothing"))
+        to = f" to {show((side or {}).get('target'))}" if kind == "link" else ""
+        return f"a {_TYPES.get(kind, kind)}{to} on the {name} machine"
 
     def _members(self, first: list[Any], second: list[Any]) -> str:
         only = [
@@ -305,97 +398,57 @@ class _Telling:
         parts = (f"{count} in {scope}" for scope, count in sorted(counts.items()))
         total = len(self.group) - 1
         follow = "1 difference follows" if total == 1 else f"{total} differences follow"
-        return f"; {follow} from it ({', '.join(parts)})"
+        edited = next((member.key for member in self.group[1:] if is_modified_conffile(member)), None)
+        where = f"; it stands in the edited configuration file {edited}" if edited else ""
+        return f"{where}; {follow} from it ({', '.join(parts)})"
 
     def action(self) -> str:
-        """What to do about it: the first advice that fits."""
-        head, changed = self.head, {*self.head.attributes}
-        advice = _PACKAGE_ADVICE if head.scope == "packages" else _ADVICE
-        text = next(text for fits, text in advice if fits(head, changed))
-        return text.format(a=self.names.a, b=self.names.b, attributes=" and ".join(head.attributes))
-
-
-_Advice = tuple[Callable[[Difference, set[str]], bool], str]
-
-_ADVICE: tuple[_Advice, ...] = (
-    (
-        lambda _, changed: MUST_DIFFER in changed,
-        "Remove it from the image and let each machine make its own at first boot.",
-    ),
-    (
-        lambda _, changed: "restart_debt" in changed,
-        "Let a handler restart the service when what it runs changes.",
-    ),
-    (
-        lambda _, changed: "need_reload" in changed,
-        "Let a handler run `systemctl daemon-reload` when a unit file changes.",
-    ),
-    (
-        lambda head, _: head.key.endswith(_LEFT_OVER_ENDINGS),
-        "Decide on the conflict that dpkg or ucf left: merge the file, then remove it in a task.",
-    ),
-    (
-        lambda head, _: head.scope in {"listeners", "processes"} and head.kind is not Kind.CHANGED,
-        "Find out what started it, and let the role start or stop it alike on both machines.",
-    ),
-    (
-        lambda head, _: head.kind is Kind.ONLY_B,
-        "Add a task that removes it, or one that makes it on the {a} machine too.",
-    ),
-    (
-        lambda head, _: head.kind is Kind.ONLY_A,
-        "Let the task that makes it on the {a} machine also act on the {b} one.",
-    ),
-    (
-        lambda _, changed: changed <= {"owner", "group", "mode"},
-        "Set {attributes} explicitly in the task that makes it.",
-    ),
-    (
-        lambda head, changed: head.scope == "users" and bool(changed & {"uid", "gid"}),
-        "Give the account a fixed uid and gid, or let nothing depend on the number.",
-    ),
-    (
-        lambda head, changed: head.scope == "systemd" and bool(changed & {"enablement", "active"}),
-        "Set `enabled` and `state` of the unit explicitly in the role.",
-    ),
-    (lambda _head, _changed: True, "Make the role set it, so that both machines end alike, whatever was there before."),
-)
-
-_PACKAGE_ADVICE: tuple[_Advice, ...] = (
-    (
-        lambda head, _: head.kind is Kind.ONLY_B and head.present.get("status") == "config-files",
-        "Purge it in a task (`state: absent`, `purge: true`) on the {b} machine.",
-    ),
-    (
-        lambda head, _: head.kind is Kind.ONLY_B,
-        "Remove it in a task (`state: absent`), or install it on the {a} machine too.",
-    ),
-    (lambda head, _: head.kind is Kind.ONLY_A, "Let the role install it on the {b} machine too."),
-    (
-        lambda _, changed: "status" in changed,
-        "Bring the package to the same status on both machines (`state: present`, or `absent` with `purge: true`).",
-    ),
-    (
-        lambda _, changed: "version" in changed,
-        "Let the role bring it to one version on both machines (`state: latest`, or a pinned version).",
-    ),
-    (lambda _, changed: "auto" in changed, "Mark it with `apt-mark` as manual or automatic alike on both machines."),
-    (lambda _, changed: "selection" in changed, "Set or release the hold in the role (`dpkg_selections`)."),
-    (lambda _head, _changed: True, "Let the role set the package's configuration files alike on both machines."),
-)
+        """What to do about it."""
+        if MUST_DIFFER in self.head.attributes:
+            return "Remove it from the image and let each machine make its own at first boot."
+        if self.head.key == MORE:
+            return "Mend the others and compare again."
+        return advice.action(self.group, self.names)
 
 
 def _origin(value: Any) -> str:
     return " ".join(str(part) for part in (value or {"kind": "nobody"}).values())
 
 
+def _masked(head: Difference) -> bool:
+    return any(str((side or {}).get("enablement", "")).startswith("masked") for side in (head.a, head.b))
+
+
+_CAUSES: tuple[tuple[str, Callable[[Difference], bool], frozenset[str]], ...] = (
+    ("files", lambda head: "type" in head.attributes, frozenset({"type", "owner", "group"})),
+    ("packages", lambda head: "status" in head.attributes, frozenset({"status", "version", "flag", "selection"})),
+    ("systemd", lambda head: "enablement" in head.attributes and _masked(head), frozenset({"active", "enablement"})),
+    (
+        "systemd",
+        lambda head: (
+            "fragment" in head.attributes and not all((side or {}).get("fragment") for side in (head.a, head.b))
+        ),
+        frozenset({"active", "enablement", "fragment", "need_reload"}),
+    ),
+)
+"""Scope, whether one of the attributes is behind the others, and the attributes that are told then."""
+
+
 def _told(head: Difference) -> list[str]:
-    """The attributes to tell of: content once, its size not at all, its origin only where nothing else differs."""
+    """The attributes to tell of: content once, its size not at all, its origin only where nothing else differs.
+
+    What follows from another type, from a package's removal or from a mask says nothing by itself.
+    """
+    for scope, cause, told in _CAUSES:
+        if head.scope == scope and cause(head):
+            return [name for name in head.attributes if name in told]
     names = [name for name in head.attributes if name not in ("size", "hash", "text", "text_hash")]
     if len(names) < len(head.attributes):
         names.append("hash")
     if "properties" in names and "hash" in names:
         names.remove("hash")
-    if len(names) > 1 and "origin" in names:
-        names.remove("origin")
+    # What a probe says of paths follows from the rest of what it says.
+    for name in ("origin", SAYS):
+        if len(names) > 1 and name in names:
+            names.remove(name)
     return names

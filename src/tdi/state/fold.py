@@ -1,8 +1,8 @@
 """Folds differences that have one cause into one group, so that a finding is one thing to understand and to mend.
 
 Each step names a cause among the differences and hangs those that follow from it below it. A modified conffile is
-never hung below anything, a new setuid bit or capability only below the package that brings it: an administrator has to
-see them.
+never hung below anything but the entry that was read out of it, a new setuid bit or capability only below the package
+that brings it: an administrator has to see them.
 """
 
 import json
@@ -25,6 +25,8 @@ _UNIT_FILE = re.compile(
 _UNIT_STATE = re.compile(
     r"^/var/lib/systemd/deb-systemd-(?:user-)?helper-[a-z]+/(?:[^/]+\.[a-z]+/)?([^/]+?)(?:\.dsh-also)?$"
 )
+_LOGS = re.compile(r"^/var/log/(alternatives\.log|dpkg\.log|apt/(history\.log|term\.log|eipp\.log\.xz))$")
+"""The logs of the package tools, which are there once one of them had something to write."""
 _RUNLEVEL_LINK = re.compile(r"^/etc/rc[0-6S]\.d/[SK]\d\d(.+)$")
 _ENTRY_KIND = re.compile(r"^[a-z_]+:")
 """What the keys of the scopes apt and dpkg begin with: "diversion:/usr/bin/x"."""
@@ -45,6 +47,9 @@ _SOURCES_OF = (
     (re.compile(r"^(?P<directory>.+)/__pycache__/[^/]+\.pyc$"), re.compile(r"^.+\.py$")),
 )
 """Derived file → what it is made of: ldconfig, update-ca-certificates, mandb, systemd-hwdb and others make them."""
+
+_FEW = 4
+"""Entries of a file that both machines have: up to so many stand alone, more of them are one edit of the file."""
 
 _PATH_ATTRIBUTES = ("file", "path", "fragment", "source", "link", "to", "key")
 
@@ -114,16 +119,28 @@ class _Tree:
         if difference in self._parent or self.root(below) is difference:
             return
         packaged = below.scope == "packages" and not _is_modified(difference)
-        if is_modified_conffile(difference) or (has_privilege(difference) and not packaged):
+        told = below.scope in _DECLARED and difference.key in _paths(below)
+        if is_modified_conffile(difference) and not told:
+            return
+        if has_privilege(difference) and not (packaged or _is_same_file(difference, below)):
             return
         self._parent[difference] = below
 
-    def split(self, difference: Difference, attribute: str) -> Difference:
-        """Make a difference of its own of one attribute, and return it."""
-        if difference.attributes == (attribute,):
+    def merge(self, gone: Difference, come: Difference, attributes: tuple[str, ...]) -> None:
+        """Make one difference of an entry that one machine has and the entry that the other has in its place."""
+        a, b = ({**(side or {}), "entry": difference.key} for side, difference in ((gone.a, gone), (come.b, come)))
+        merged = Difference(come.scope, come.key, Kind.CHANGED, attributes, a, b)
+        self.all = [difference for difference in self.all if difference not in (gone, come)]
+        self.all.append(merged)
+        del self.by_scope[gone.scope][gone.key]
+        self.by_scope[come.scope][come.key] = merged
+
+    def split(self, difference: Difference, attributes: tuple[str, ...]) -> Difference:
+        """Make a difference of its own of some attributes, and return it."""
+        if difference.attributes == attributes:
             return difference
-        rest = replace(difference, attributes=tuple(name for name in difference.attributes if name != attribute))
-        own = replace(difference, attributes=(attribute,))
+        rest = replace(difference, attributes=tuple(name for name in difference.attributes if name not in attributes))
+        own = replace(difference, attributes=attributes)
         self.all[self.all.index(difference)] = rest
         self.all.append(own)
         self.by_scope[difference.scope][difference.key] = rest
@@ -199,14 +216,32 @@ def _package_state(tree: _Tree) -> None:
             tree.hang(difference, *causes)
 
 
+def _package_tools(tree: _Tree) -> None:
+    """What a foreign architecture is written down as goes with it, and the tools' logs with what they did."""
+    for key, difference in tree.by_scope["dpkg"].items():
+        if key.startswith("architecture:"):
+            follow = [tree.files.get(f"/var/lib/dpkg/arch{ending}") for ending in ("", "-old")]
+            follow += [tree.by_scope["apt"].get(f"config:APT::Architectures{ending}") for ending in ("", "::")]
+            for other in filter(None, follow):
+                tree.hang(other, difference)
+    causes = [*tree.free("alternatives"), *tree.free("packages")]
+    for difference in tree.free("files"):
+        if causes and difference.kind is not Kind.CHANGED and _LOGS.match(difference.key):
+            tree.hang(difference, causes[0])
+
+
 def _conffile_states(tree: _Tree) -> None:
     """That a package's conffile is modified or missing goes with the file itself."""
     for difference in list(tree.by_scope["packages"].values()):
         if "conffiles" in difference.attributes:
             a, b = ({**((side or {}).get("conffiles") or {})} for side in (difference.a, difference.b))
             paths = sorted(path for path in {*a, *b} if a.get(path) != b.get(path))
-            if paths and all(path in tree.files for path in paths):
-                tree.hang(tree.split(difference, "conffiles"), tree.files[paths[0]])
+            diverted = [tree.by_scope["dpkg"].get(f"diversion:{path}") for path in paths]
+            if paths and diverted[0] is not None and all(diverted):
+                # dpkg looks for the file under its new name.
+                tree.hang(tree.split(difference, ("conffiles",)), diverted[0])
+            elif paths and all(path in tree.files for path in paths):
+                tree.hang(tree.split(difference, ("conffiles",)), tree.files[paths[0]])
                 listed = tree.files.get(f"/var/lib/dpkg/info/{difference.key}.list")
                 if listed is not None and "obsolete" in {**a, **b}.values():
                     tree.hang(listed, tree.files[paths[0]])
@@ -258,20 +293,55 @@ def _units(tree: _Tree) -> None:
     """The files and links that make up a unit, and what runs or listens because of it, hang below the unit."""
     units = tree.by_scope["systemd"]
     for difference in tree.files.values():
-        if (name := unit_of(difference.key)) and name in units:
+        if (name := unit_of(difference.key)) and name in units and _explains(units[name], difference.key):
             tree.hang(difference, units[name])
     for unit in units.values():
         for path in _paths(unit):
             if path in tree.files:
                 tree.hang(tree.files[path], unit)
+    for name, unit in units.items():
+        if name in _CONDITIONS and _CONDITIONS[name] in tree.files:
+            tree.hang(unit, tree.files[_CONDITIONS[name]])
+        if cause := _triggered_by(unit, units):
+            tree.hang(unit, cause)
+
+
+_CONDITIONS = {"rc-local.service": "/etc/rc.local"}
+"""Unit → the file that makes a generator of systemd start it."""
+
+_UNIT_TEXT = {"text_hash", "properties", "dropins", "fragment", "need_reload", "enablement"}
+
+
+def _explains(unit: Difference, path: str) -> bool:
+    """Whether a difference of a unit is about the file: a link that enables it, or what it is made of."""
+    if unit.kind is not Kind.CHANGED:
+        return True
+    links = _UNIT_STATE.match(path) or _RUNLEVEL_LINK.match(path) or re.search(r"\.(wants|requires|upholds)/", path)
+    return "enablement" in unit.attributes if links else bool(_UNIT_TEXT & {*unit.attributes})
+
+
+def _triggered_by(unit: Difference, units: dict[str, Difference]) -> Difference | None:
+    """What came or went with a unit: the timer, socket or path unit that starts it, the instance of a template."""
+    stem, _, kind = unit.key.rpartition(".")
+    if kind == "service" and unit.kind is not Kind.CHANGED:
+        for other in units.values():
+            starts, _, by = other.key.rpartition(".")
+            named = (other.present.get("properties") or {}).get("Unit", f"{starts}.service")
+            started = by in {"timer", "socket", "path"} and unit.key in {named, f"{starts}@.service"}
+            if started and other.kind is unit.kind:
+                return other
+    if stem.endswith("@") and (unit.kind is not Kind.CHANGED or unit.attributes == ("enablement",)):
+        instances = (other for key, other in units.items() if key.startswith(stem) and key.endswith(f".{kind}"))
+        return next((i for i in instances if i is not unit and unit.kind in {i.kind, Kind.CHANGED}), None)
+    return None
 
 
 def _unit_effects(tree: _Tree) -> None:
-    """What runs or listens, or no longer does, because a unit was started, stopped or removed hangs below the unit."""
+    """What runs or listens, or no longer does, because a unit differs hangs below the unit."""
     for scope in ("listeners", "processes", "probes"):
-        for difference in tree.by_scope[scope].values():
+        for difference in list(tree.by_scope[scope].values()):
             name = str(difference.either("unit") or difference.key.partition("|")[0])
-            unit = tree.by_scope["systemd"].get(name)
+            unit = tree.by_scope["systemd"].get(name) or _socket_of(tree, difference)
             if unit is None:
                 continue
             comes_or_goes = difference.kind is not Kind.CHANGED
@@ -279,6 +349,49 @@ def _unit_effects(tree: _Tree) -> None:
             stale = difference.attributes == ("restart_debt",) and unit.attributes == ("need_reload",)
             if (started and (comes_or_goes or scope == "probes")) or stale:
                 tree.hang(difference, unit)
+            elif scope != "probes" and _runs_another_way(unit):
+                # That a process is stale may have another cause.
+                others = tuple(name for name in difference.attributes if name != "restart_debt")
+                if comes_or_goes or others:
+                    tree.hang(tree.split(difference, others), unit)
+
+
+def _mounted(tree: _Tree) -> None:
+    """What is mounted goes with the unit or the line of fstab that asks for it, the directory for it with the mount."""
+    mounts = tree.by_scope["mounts"]
+    for key, difference in mounts.items():
+        point = key.partition(":")[2]
+        causes = [mounts.get(f"configured:{point}")]
+        for name, unit in tree.by_scope["systemd"].items():
+            where = [((side or {}).get("properties") or {}).get("Where") for side in (unit.a, unit.b)]
+            causes += [unit] if point in where and name.endswith("mount") else []
+        for cause in filter(None, causes):
+            tree.hang(difference, cause)
+        directory = tree.files.get(point)
+        if directory is not None and _is_directory(directory) and directory.kind is difference.kind:
+            tree.hang(directory, difference)
+
+
+def _runs_another_way(unit: Difference) -> bool:
+    """Whether a unit says something else of how its processes are started."""
+    first, second = ((side or {}).get("properties") or {} for side in (unit.a, unit.b))
+    names = {name for name in {*first, *second} if first.get(name) != second.get(name)}
+    return unit.kind is Kind.CHANGED and any(name.startswith(_HOW_IT_RUNS) for name in names)
+
+
+_HOW_IT_RUNS = ("Exec", "User", "Group", "Environment", "Listen", "Ambient", "Capab", "Dynamic", "Supplement", "Root")
+"""What the settings of a unit begin with that decide what runs, as whom, with which rights, and where it listens."""
+
+
+def _socket_of(tree: _Tree, listener: Difference) -> Difference | None:
+    """The socket unit for which systemd itself listens."""
+    port = listener.key.rpartition(":")[2]
+    for unit in tree.by_scope["systemd"].values() if listener.scope == "listeners" else ():
+        properties = [(side or {}).get("properties") or {} for side in (unit.a, unit.b)]
+        streams = [s for part in properties for name in ("ListenStream", "ListenDatagram") for s in part.get(name, ())]
+        if unit.key.endswith(".socket") and any(str(stream).rpartition(":")[2] == port for stream in streams):
+            return unit
+    return None
 
 
 def unit_of(path: str) -> str | None:
@@ -308,9 +421,17 @@ _DECLARED = (
 
 
 def _declared_in_files(tree: _Tree) -> None:
-    """A file hangs below the entries that were read out of it, and these below the first of them."""
+    """A file hangs below the entries that were read out of it, and these below the first of them.
+
+    Where both machines have the file, a few entries are as many edits, and each stands alone.
+    """
     for scope in _DECLARED:
-        for difference in tree.by_scope[scope].values():
+        entries = tree.by_scope[scope]
+        in_file: dict[str, int] = defaultdict(int)
+        for difference in entries.values():
+            for path in {*_paths(difference)}:
+                in_file[path] += 1
+        for difference in entries.values():
             for path in _paths(difference):
                 file = tree.files.get(path)
                 if file is None:
@@ -318,8 +439,55 @@ def _declared_in_files(tree: _Tree) -> None:
                 cause = tree.root(file)
                 if cause is file:
                     tree.hang(file, difference)
-                elif cause.scope in {scope, "packages", "users"}:
-                    tree.hang(difference, cause)
+                elif cause.scope in {scope, "packages", "users"} and cause is not difference:
+                    edits = file.kind is Kind.CHANGED and cause.scope == scope and in_file[path] <= _FEW
+                    if not edits or _one_statement(difference, cause):
+                        tree.hang(difference, cause)
+
+
+def _one_statement(entry: Difference, other: Difference) -> bool:
+    """Whether two entries come of one thing in a file: a source's suites and types, the keys of a keyring."""
+    if entry.scope == "apt":
+        kinds = [difference.key.partition(":")[0] for difference in (entry, other)]
+        uris = [difference.key.split(" ")[1:2] for difference in (entry, other)]
+        return kinds[0] == kinds[1] and (kinds[0] != "source" or uris[0] == uris[1])
+    return entry.scope in {"alternatives", "certificates", "packet_filter", "system"}
+
+
+_PLACES: dict[str, tuple[tuple[str, ...], ...]] = {
+    "cron": (("command", "user"), ("schedule", "user")),
+}
+"""Scope → attributes that an entry keeps when it is edited, the surest first."""
+
+
+def _edits(tree: _Tree) -> None:
+    """An entry that one machine has, and the one that the other has in its place in the same file, are one change."""
+    for scope in ("apt", "authorized_keys", "cron", "limits", "modules", "mounts", "sudoers"):
+        by_file: dict[str, list[Difference]] = defaultdict(list)
+        for difference in tree.free(scope):
+            for path in dict.fromkeys(_paths(difference)):
+                if path in tree.files and tree.files[path].kind is Kind.CHANGED:
+                    by_file[path].append(difference)
+                    break
+        for entries in by_file.values():
+            for keeps in (*_PLACES.get(scope, ()), ()):
+                _pair(tree, entries, keeps)
+
+
+def _pair(tree: _Tree, entries: list[Difference], keeps: tuple[str, ...]) -> None:
+    places: dict[tuple[str, ...], list[list[Difference]]] = defaultdict(lambda: [[], []])
+    for entry in entries:
+        kind = entry.key.partition(":")[0] if entry.scope in {"apt", "mounts"} else ""
+        place = (kind, *(str(entry.present.get(name)) for name in keeps))
+        if entry.kind is not Kind.CHANGED and (not keeps or "None" not in place):
+            places[place][entry.kind is Kind.ONLY_B].append(entry)
+    for gone, come in places.values():
+        if len(gone) == len(come) == 1:
+            first, second = gone[0].present, come[0].present
+            told = tuple(name for name in ("schedule", "user", "command") if first.get(name) != second.get(name))
+            tree.merge(gone[0], come[0], told or ("entry",))
+            entries.remove(gone[0])
+            entries.remove(come[0])
 
 
 def _boot_target(tree: _Tree) -> None:
@@ -350,9 +518,12 @@ def _alternatives(tree: _Tree) -> None:
 
 def _points_alike(link: Difference, entry: Difference) -> bool:
     """Whether a link follows the choice of an alternative: vim.1.gz goes with vim.basic."""
-    chosen, target = (entry.present.get("current"), link.present.get("target"))
-    stems = [str(path).rpartition("/")[2].partition(".")[0] for path in (chosen, target)]
-    return bool(chosen and target) and stems[0] == stems[1]
+    for choice, follower in ((entry.a, link.a), (entry.b, link.b)):
+        chosen, target = (choice or {}).get("current"), (follower or {}).get("target")
+        stems = [str(path).rpartition("/")[2].partition(".")[0] for path in (chosen, target)]
+        if chosen and target and stems[0] == stems[1]:
+            return True
+    return False
 
 
 def _effects(tree: _Tree) -> None:
@@ -371,6 +542,51 @@ def _effects(tree: _Tree) -> None:
                 tree.hang(difference, explained[0])
 
 
+def _at_jobs(tree: _Tree) -> None:
+    """The number of the next job goes with the first job."""
+    number = tree.files.get("/var/spool/cron/atjobs/.SEQ")
+    job = next((entry for key, entry in tree.by_scope["cron"].items() if key.startswith("at:")), None)
+    if number is not None and job is not None:
+        tree.hang(number, job)
+
+
+def _packet_filter(tree: _Tree) -> None:
+    """The chains and sets of a table that one machine has go with it, and so does the file that they are kept in."""
+    tables = tree.by_scope["packet_filter"]
+    for key, difference in tables.items():
+        table = tables.get(key.rpartition("/")[0])
+        if table is not None and difference.kind is table.kind is not Kind.CHANGED:
+            tree.hang(difference, table)
+    loose = tree.free("packet_filter")
+    for kind in (Kind.ONLY_A, Kind.ONLY_B):
+        first: dict[str, Difference] = {}
+        for difference in loose:
+            table_name = difference.key.rpartition("/")[0]
+            if difference.kind is kind and table_name and first.setdefault(table_name, difference) is not difference:
+                tree.hang(difference, first[table_name])
+    for path, file in tree.files.items():
+        if loose and path.startswith(_FILTER_FILES):
+            tree.hang(file, tree.root(loose[0]))
+
+
+_FILTER_FILES = ("/etc/nftables", "/etc/iptables", "/etc/ufw/", "/etc/firewalld", "/etc/ferm/", "/etc/shorewall")
+"""Where the rules of the packet filter are kept."""
+
+
+def _answers(tree: _Tree) -> None:
+    """What a unit says goes with its process where that is stale, and else with the first thing that it says."""
+    first: dict[tuple[str, tuple[str, ...]], Difference] = {}
+    for difference in tree.free("probes"):
+        unit = str(difference.present.get("unit") or "")
+        stale = (d for key, d in tree.by_scope["processes"].items() if key.startswith(f"{unit}|"))
+        cause = next((d for d in stale if "restart_debt" in d.attributes), None) if unit else None
+        if cause is not None:
+            tree.hang(difference, cause)
+        elif unit:
+            alike = first.setdefault((unit, difference.attributes), difference)
+            tree.hang(difference, alike)
+
+
 def _probes(tree: _Tree) -> None:
     """A part of a probe hangs below the file it comes from, else below the part that it follows, or the probe's status.
 
@@ -381,6 +597,7 @@ def _probes(tree: _Tree) -> None:
         for path in _paths(difference):
             if path in tree.files:
                 tree.hang(difference, tree.files[path])
+    _answers(tree)
     for difference in tree.free("probes"):
         name = difference.key.partition("/")[0]
         for part in (difference.present.get("follows"), "status"):
@@ -393,7 +610,7 @@ def _probes(tree: _Tree) -> None:
 
 
 def _apt_configuration(tree: _Tree) -> None:
-    """The effective configuration does not say which file it is from: it goes with the one file that differs."""
+    """An entry that does not say which file it is from goes with the one file that differs."""
     files = [file for path, file in tree.files.items() if path.startswith("/etc/apt/apt.conf")]
     entries = [entry for key, entry in tree.by_scope["apt"].items() if key.startswith("config:")]
     if len(files) == 1 and entries:
@@ -434,18 +651,39 @@ def _hard_links(tree: _Tree) -> None:
         cause = groups.get(str(difference.either("hardlink")))
         if difference.attributes == ("hardlink",) and cause is not None:
             tree.hang(difference, cause)
+    firsts: dict[str, Difference] = {}
+    for difference in sorted(tree.free("files"), key=lambda d: (len(d.attributes) == 1, d.key)):
+        name = str(difference.either("hardlink") or "")
+        if not name or difference.kind is not Kind.CHANGED:
+            continue
+        first = firsts.setdefault(name, difference)
+        if first is not difference and (difference.attributes == ("hardlink",) or _is_same_file(difference, first)):
+            tree.hang(difference, first)
+
+
+def _is_same_file(difference: Difference, other: Difference) -> bool:
+    """Whether both are names of one file on either machine, and differ alike."""
+    names = [[(side or {}).get("hardlink") for side in (d.a, d.b)] for d in (difference, other)]
+    same = names[0] == names[1] and all(names[0])
+    return same and difference.scope == other.scope == "files" and difference.attributes == other.attributes
 
 
 def _cause_of_debt(tree: _Tree, reason: str, unit: str) -> Difference | None:
     """The difference that made a process stale: in its configuration, or in its unit."""
     if reason == "unit-changed":
-        return tree.by_scope["systemd"].get(unit)
-    path = reason.removeprefix("configuration-newer:")
+        files = (difference for path, difference in tree.files.items() if unit_of(path) in {unit, _template(unit)})
+        return tree.by_scope["systemd"].get(unit) or next(files, None)
+    path = reason.partition(":")[2] if reason.startswith("configuration-") else reason
     if path in tree.files:
         return tree.files[path]
     # A directory is newer when something in it came, went or was replaced.
     found = min((other for other in tree.files if other.startswith(f"{path}/")), default=None)
     return tree.files[found] if found and path != reason else None
+
+
+def _template(unit: str) -> str:
+    """The template that a unit is an instance of."""
+    return re.sub(r"@.+(\.\w+)$", r"@\1", unit)
 
 
 def _paths(difference: Difference) -> Iterator[str]:
@@ -466,8 +704,9 @@ def _named_paths(difference: Difference) -> Iterator[str]:
             for value in (side or {}).get(name) or ():
                 if isinstance(value, str):
                     yield value
-    if difference.scope == "mounts":
+    if difference.key.startswith("configured:") and difference.scope == "mounts":
         yield "/etc/fstab"
+        return
     if difference.scope == "system":
         yield from _SYSTEM_FILES.get(difference.key, ())
     rest = _ENTRY_KIND.sub("", difference.key, count=1)
@@ -557,9 +796,13 @@ _STEPS = (
     _boot_target,
     _units,
     _unit_effects,
+    _edits,
     _declared_in_files,
     _apt_configuration,
     _alternatives,
+    _mounted,
+    _at_jobs,
+    _packet_filter,
     _effects,
     _probes,
     _shared_debt,
@@ -567,6 +810,7 @@ _STEPS = (
     _hard_links,
     _conffile_states,
     _package_state,
+    _package_tools,
     _derived,
     _directories,
     _wrappers,

@@ -318,6 +318,8 @@ def atomic_output(path: Path) -> Iterator[IO[bytes]]:
 
     A name that ends in `.gz` is compressed. Raises TdiError if the file cannot be written.
     """
+    if path.exists() and not path.is_file():
+        raise TdiError(f"The record {path} cannot be written: it is not a file.", "Name a file.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

@@ -61,7 +61,14 @@ _EXAMPLES: Mapping[str, tuple[Difference, ...]] = {
     "a new file with setuid, setgid or a capability": (
         _example("files", "/usr/bin/x", Kind.ONLY_B, type="file", mode="4755"),
     ),
-    "anything in /etc/ssh, /etc/pam.d, /etc/sudoers.d, and private keys": (
+    "a new device outside of /dev, another name of a file of passwords, a new file that everybody may write": (
+        _example("files", "/srv/x", Kind.ONLY_B, type="block"),
+        _example("files", "/srv/x", Kind.ONLY_B, type="file", hardlink="/etc/shadow"),
+        _example("files", "/srv/x", Kind.ONLY_B, type="file", mode="0666"),
+    ),
+    "who gets in and whom the machine trusts (/etc/ssh, /etc/pam.d, /etc/sudoers.d, trusted authorities, the loader's"
+    " preload list, the packet filter's files), and private keys": (
+        _example("files", "/usr/local/share/ca-certificates/x.crt", Kind.ONLY_B, type="file"),
         _example("files", "/etc/ssh/sshd_config", Kind.CHANGED, "hash"),
         _example("files", "/srv/site.key", Kind.ONLY_B, type="file"),
     ),
@@ -78,7 +85,10 @@ _EXAMPLES: Mapping[str, tuple[Difference, ...]] = {
         _example("packages", "x", Kind.CHANGED, "auto", status="installed"),
     ),
     "a package that was removed and not purged": (_example("packages", "x", Kind.ONLY_B, status="config-files"),),
-    "a source or key of apt": (_example("apt", "source:deb x", Kind.ONLY_B),),
+    "a source or key of apt, or that it takes packages without proof": (
+        _example("apt", "source:deb x", Kind.ONLY_B),
+        _example("apt", "config:APT::Get::AllowUnauthenticated", Kind.ONLY_B),
+    ),
     "a pin or other setting of apt": (_example("apt", "preference:x", Kind.ONLY_B),),
     "a socket that other machines reach, on the second machine only": (
         _example("listeners", "tcp 0.0.0.0:80", Kind.ONLY_B),
@@ -133,6 +143,8 @@ def built_in_rules() -> str:
     rows = []
     for rule in rules.BUILT_IN:
         takes = ", ".join(f"`{name}`" for name in rule.attributes) or "the whole object"
+        if rule.value:
+            takes += f" where both are `{rule.value}`"
         must = "; **must differ**" if rule.must_differ else ""
         rows.append((f"`{rule.id}`", rule.scope, f"`{rule.match}`", f"{takes}{must}", rule.reason))
     return _table(("rule", "scope", "objects", "what it takes", "reason"), rows)

@@ -33,12 +33,35 @@ class NoiseRule:
     must_match: tuple[str, ...]
     must_not_match: tuple[str, ...]
     attributes: tuple[str, ...] = ()
+    value: str = ""
+    """A pattern for what each of `attributes` must be on both machines; without one they may be anything."""
+    programs: bool = False
+    """Programs may be among its objects; without it, a rule that leaves out an object leaves out no program."""
     must_differ: bool = False
     """A secret of one machine: it is a finding when both machines have the same."""
 
     def matches(self, key: str) -> bool:
         """Whether the rule is about the object `key`; `$` alone would let a newline at the end pass."""
         return re.fullmatch(self.match, key) is not None
+
+    def leaves_out(self, *sides: Mapping[str, Any] | None) -> bool:
+        """Whether the objects may be left out: plain files and directories that let nobody do more than before."""
+        return not self.attributes and all(_is_plain(side, programs=self.programs) for side in sides if side)
+
+    def takes(self, name: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+        """Whether the attribute `name` may differ as it does between the objects `a` and `b`."""
+        if self.attributes and name not in self.attributes:
+            return False
+        return not self.value or all(re.fullmatch(self.value, str(side.get(name))) for side in (a, b))
+
+
+def _is_plain(file: Mapping[str, Any], *, programs: bool) -> bool:
+    """Whether a file or directory is one that only its users write, and that gives nobody the rights of another."""
+    mode = int(str(file.get("mode", "0")), 8)
+    if file.get("type") == "dir":
+        return not mode & 0o002
+    barred = 0o6002 if programs else 0o6113
+    return file.get("type") == "file" and not mode & barred and not file.get("capability")
 
 
 BUILT_IN = (
@@ -119,6 +142,17 @@ BUILT_IN = (
         attributes=CONTENT,
     ),
     NoiseRule(
+        "umask-of-package-tools",
+        "files",
+        r"^(/var/log/apt/eipp\.log\.xz|/var/cache/debconf/(config|templates)\.dat)$",
+        "apt and debconf write them anew each time, with the umask of whoever called them; for others than root they "
+        "may be readable, but not writable",
+        ("/var/log/apt/eipp.log.xz", "/var/cache/debconf/config.dat"),
+        ("/var/log/apt/history.log", "/var/cache/debconf/passwords.dat", "/var/cache/debconf", "/etc/debconf.conf"),
+        attributes=("mode",),
+        value="06[04][04]",
+    ),
+    NoiseRule(
         "timer-stamps",
         "files",
         r"^/var/lib/systemd/timers/stamp-[^/]+\.timer$",
@@ -141,6 +175,7 @@ BUILT_IN = (
         "Ansible's own working directory on the machine",
         ("/root/.ansible", "/root/.ansible/tmp/ansible-tmp-1"),
         ("/root/.ansible.cfg", "/root/.ansible/roles", "/opt/.ansible/tmp"),
+        programs=True,
     ),
     NoiseRule(
         "byte-code",
@@ -250,11 +285,14 @@ def load_rules(path: Path | None) -> Rules:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise TdiError(f"The rules file {path} cannot be read: {error}", "Name a readable YAML file.") from None
-    except yaml.YAMLError as error:
+        raise TdiError(
+            f"The rules file {path} cannot be read: {getattr(error, 'strerror', None) or error}.",
+            "Name a readable YAML file.",
+        ) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date like 2030-02-31
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where else ""
-        problem = getattr(error, "problem", None) or "not YAML"
+        problem = getattr(error, "problem", None) or (str(error) if isinstance(error, ValueError) else "not YAML")
         raise TdiError(f"The rules file {path}{line} is not valid YAML: {problem}.", "Correct that line.") from None
     if document is None:
         document = {}

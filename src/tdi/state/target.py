@@ -121,10 +121,10 @@ def record(
         settings["make_baseline"] = True
     extra = {"tool": f"tdi {__version__}", "target": target, "key": None, "platform": None, "scenario": None}
     extra.update(meta or {})
+    program = _program(baseline)
     with ExitStack() as files:
         file = files.enter_context(atomic_output(output))
         hashes = files.enter_context(atomic_output(baseline)) if baseline and "make_baseline" in settings else None
-        program = _program(baseline)
 
         def copy(process: subprocess.Popen[bytes], until: float) -> bytes:
             return _copy(machine, process, extra, file, hashes, until)

@@ -1,0 +1,57 @@
+"""Machines that are large, deep or odd on purpose: recorded in bounded time, and said in short lines."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from test_collector import collect, write
+
+
+@pytest.fixture
+def deep(tmp_path: Path) -> Iterator[Path]:
+    """A root with a chain of directories that is longer than a path may be."""
+    write(tmp_path, "/etc/passwd", "root:x:0:0:root:/root:/bin/bash\n")
+    here = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+    for _ in range(3000):
+        os.mkdir("d", dir_fd=here)
+        below = os.open("d", os.O_RDONLY | os.O_DIRECTORY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    yield tmp_path
+    # Python's own removal goes by paths or by recursion, and both have an end.
+    subprocess.run(["rm", "-r", "--", tmp_path / "d"], check=True)
+
+
+def test_a_chain_of_directories_beyond_the_longest_path_costs_only_what_lies_beyond(deep: Path):
+    began = time.monotonic()
+    found = collect(deep, scopes=["files"])["files"]
+    assert time.monotonic() - began < 30
+    assert found["status"] == "partial"
+    assert found["objects"]["/d" * 1000]["type"] == "dir"
+    assert "/etc/passwd" in found["objects"]
+    assert "too long" in found["reason"]
+    assert len(found["reason"]) < 1000
+
+
+def test_many_files_in_one_directory_are_all_there(tmp_path: Path):
+    (tmp_path / "srv").mkdir()
+    for number in range(20_000):
+        os.close(os.open(tmp_path / "srv" / f"{number:05d}", os.O_CREAT | os.O_WRONLY))
+    began = time.monotonic()
+    found = collect(tmp_path, scopes=["files"])["files"]
+    assert time.monotonic() - began < 30
+    assert found["status"] == "ok"
+    assert sum(path.startswith("/srv/") for path in found["objects"]) == 20_000
+
+
+@pytest.mark.parametrize("name", ["etc/crontab", "etc/sudoers", "etc/fstab"])
+def test_a_line_of_a_megabyte_does_not_hold_a_scope_up(tmp_path: Path, name: str):
+    write(tmp_path, name, "* * * * * root " + "pass" * 250_000 + "\n")
+    began = time.monotonic()
+    found = collect(tmp_path, scopes=["cron", "sudoers", "mounts"])
+    assert time.monotonic() - began < 20
+    assert not [scope for scope in found.values() if "stopped after" in (scope["reason"] or "")]
