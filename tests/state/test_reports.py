@@ -1,8 +1,11 @@
 """The reports say everything, keep their limits, and let nothing from a machine act."""
 
+import difflib
 import io
 import json
 import re
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +13,10 @@ import pytest
 from by_hand import compared, file, package
 from rich.console import Console
 
-from tdi.state.compare import Comparison
+from tdi.state.compare import Comparison, Result
 from tdi.state.reports import html, markdown, printable, terminal
 from tdi.state.reports import json as json_report
+from tdi.state.reports.text import unified
 from tdi.state.rules import Allowance, Rules
 
 HOSTILE = "/srv/a\nb\x1b[31m<script>alert(1)</script>|`@you`\udcff\u202e</script>"
@@ -82,14 +86,15 @@ def test_the_terminal_begins_with_three_lines_of_verdict(tmp_path: Path):
     assert lines[0] == "The new and the upgraded machine are not in the same state: 5 findings (5 configuration)."
     assert lines[1] == "Compared 6 objects in 1 scope; 1 difference suppressed by 1 rule."
     assert lines[2] == "Not compared: nothing."
-    assert len(lines) == 8
+    assert len(lines) == 9
+    assert lines[-1] == "Suppressed: log-content 1; the reasons: --verbose."
     assert text(of(tmp_path, 0)).splitlines()[0] == "The new and the upgraded machine are in the same state."
 
 
 def test_the_terminal_shows_a_limited_number_and_says_so(tmp_path: Path):
     lines = text(of(tmp_path, 500)).splitlines()
-    assert len(lines) == terminal.SHOWN + 4
-    assert "300 more" in lines[-1]
+    assert len(lines) == terminal.SHOWN + 5
+    assert "300 more" in lines[-2]
 
 
 def test_verbose_shows_every_difference_and_every_rule(tmp_path: Path):
@@ -114,6 +119,63 @@ def test_what_was_not_compared_is_shown(tmp_path: Path, form: str):
 
 
 @pytest.mark.parametrize("form", ["text", "json", "markdown", "html"])
+def test_what_a_rule_took_is_shown_with_its_count_and_reason(tmp_path: Path, form: str):
+    comparison = of(tmp_path, 1)
+    report = text(comparison, verbose=True) if form == "text" else REPORTS[form](comparison)
+    assert "log" in report
+    assert "tell the history of a machine" in report
+
+
+def from_bases(comparison: Comparison, count: int = 2) -> Comparison:
+    return replace(comparison, findings=(), from_bases=comparison.findings[:count])
+
+
+def test_what_comes_from_the_bases_is_counted_and_listed_apart(tmp_path: Path):
+    comparison = from_bases(of(tmp_path, 2))
+    assert comparison.result is Result.SAME
+    brief, whole = text(comparison).splitlines(), text(comparison, verbose=True)
+    assert [line for line in brief if "/etc/app" in line] == []
+    assert [line for line in brief if "From the base images alone, not counted: 2 findings" in line] != []
+    assert "/etc/app/00001" in whole
+    marked = markdown.render(comparison)
+    assert "/etc/app/00001" in marked[marked.index("<details><summary>From the base images alone") :]
+    held = data(html.render(comparison))
+    assert held["findings"] == []
+    assert [finding["key"] for finding in held["from_bases"]] == ["/etc/app/00000", "/etc/app/00001"]
+
+
+@pytest.mark.parametrize("limit", [4000, markdown.LIMIT, 1024 * 1024])
+def test_markdown_keeps_its_limit_with_everything_in_it(tmp_path: Path, limit: int):
+    comparison = of(tmp_path, 5000)
+    crowded = replace(comparison, from_bases=comparison.findings, problems=tuple(map(str, range(5000))))
+    report = markdown.render(crowded, limit)
+    assert len(report.encode()) <= limit
+    assert report.count("<details>") == report.count("</details>") == 2
+    assert "tell the history" in report
+
+
+@pytest.mark.parametrize("key", ["a@team", "#123", "GH-123", "www.example.org", "https://example.org", "o/r#7"])
+def test_a_forge_makes_no_link_or_mention_of_a_key(tmp_path: Path, key: str):
+    report = markdown.render(compared(tmp_path, {"files": {}}, {"files": {f"/srv/{key}": file()}}))
+    assert key not in report
+
+
+def test_texts_made_to_take_long_do_not():
+    lines = [f"{number}\n" for number in range(150)]
+    first, second = "".join(lines * 150), "".join(lines[::-1] * 150)
+    started = time.monotonic()
+    rows = list(html.side_by_side(first, second))
+    assert time.monotonic() - started < 5
+    assert len(rows) == 22_500
+
+
+def test_a_unified_diff_is_difflib_s():
+    first, second = list("abcdef"), list("acdexfg")
+    ours = list(unified(first, second, ("x", "y")))
+    assert ours == list(difflib.unified_diff(first, second, "x", "y", lineterm="", n=2))
+
+
+@pytest.mark.parametrize("form", ["text", "json", "markdown", "html"])
 def test_an_allowance_that_nothing_needs_is_shown(tmp_path: Path, form: str):
     unused = Rules(allow=(Allowance("files", "^/srv/nothing$", "once"),))
     assert "/srv/nothing" in REPORTS[form](compared(tmp_path, {"files": {}}, {"files": {}}, unused))
@@ -127,7 +189,7 @@ def test_the_page_needs_nothing_from_elsewhere(tmp_path: Path):
 
 def test_the_page_holds_findings_suppressed_and_texts(tmp_path: Path):
     held = data(html.render(of(tmp_path, 5)))
-    assert held["suppressed"] == [["log-content", 1]]
+    assert [row[:2] for row in held["suppressed"]] == [["log-content", 1]]
     assert held["compared"] == [["files", 6]]
     assert held["findings"][0]["differences"][0]["text"] == [["~", 1, "old 0", 1, "new"]]
 
@@ -137,7 +199,7 @@ def test_the_page_stays_small_with_many_large_texts(tmp_path: Path):
     files = {f"/etc/app/{number}": file(text=big) for number in range(300)}
     other = {path: file(text=big.upper(), hash="b2:2") for path in files}
     page = html.render(compared(tmp_path, {"files": files}, {"files": other}))
-    assert len(page) < 3 * html.TEXT_BUDGET
+    assert len(page) < 3 * html.BUDGET
     assert len(data(page)["findings"]) == 300
 
 

@@ -1,8 +1,8 @@
 """The plan: what a change does to a machine in production, from its record before and after the change."""
 
-import difflib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from tdi.state.compare import Comparison, compare
@@ -10,6 +10,7 @@ from tdi.state.explain import show
 from tdi.state.finding import Difference, Kind, Names
 from tdi.state.record import RecordFile
 from tdi.state.reports import printable
+from tdi.state.reports.text import unified
 from tdi.state.rules import Rules
 
 NAMES = Names("before", "after")
@@ -122,8 +123,7 @@ def _step(group: tuple[Difference, ...]) -> Step:
         first, second = (str((side or {}).get("text", "")).splitlines() for side in (difference.a, difference.b))
         if len(texts) > 1:
             diff.append(f"{_MARKS[difference.kind]} {difference.key}")
-        unified = difflib.unified_diff(first, second, lineterm="", n=1)
-        diff += [line for line in unified if not line.startswith(("---", "+++"))]
+        diff += islice(unified(first, second, ("", ""), context=1), 2, None)
     return Step(head.kind, head.scope, head.key, _DETAILS.get(head.scope, _detail)(head), len(group) - 1, tuple(diff))
 
 

@@ -1,16 +1,16 @@
 """The report for a terminal: three lines of verdict, then the findings, worst first."""
 
-import difflib
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 from tdi.state.compare import Comparison, Result
-from tdi.state.finding import Difference, Kind, Names, Severity
-from tdi.state.reports import printable, verdict
+from tdi.state.finding import Difference, Finding, Kind, Names, Severity
+from tdi.state.reports import amount, printable, text, verdict
 
 SHOWN = 200
 """Findings, unless every difference is asked for."""
@@ -38,9 +38,16 @@ def lines(comparison: Comparison, *, verbose: bool = False) -> Iterator[Text]:
     yield from (Text(printable(line)) for line in rest)
     for problem in comparison.problems:
         yield Text("rules: ", style="bold red").append(printable(problem), style="default")
-    width = max((len(finding.severity) for finding in comparison.findings), default=0)
     shown = comparison.findings if verbose else comparison.findings[:SHOWN]
-    for finding in shown:
+    yield from _findings(shown, comparison.names, verbose=verbose)
+    if len(shown) < len(comparison.findings):
+        yield Text(f"… and {len(comparison.findings) - len(shown):,} more: --verbose, or --format html.", style="dim")
+    yield from _what_does_not_count(comparison, verbose=verbose)
+
+
+def _findings(findings: Sequence[Finding], names: Names, *, verbose: bool) -> Iterator[Text]:
+    width = max((len(finding.severity) for finding in findings), default=0)
+    for finding in findings:
         line = Text(f"{finding.severity:<{width}}  ", style=_COLOURS[finding.severity])
         line.append(printable(finding.why), style="default")
         line.append(f" → {printable(finding.action)}", style="green")
@@ -48,14 +55,25 @@ def lines(comparison: Comparison, *, verbose: bool = False) -> Iterator[Text]:
         yield line
         if verbose:
             for difference in finding.differences:
-                yield from _difference(difference, comparison.names)
-    if len(shown) < len(comparison.findings):
-        yield Text(f"… and {len(comparison.findings) - len(shown):,} more: --verbose, or --format html.", style="dim")
-    for finding in comparison.from_bases[: None if verbose else SHOWN]:
-        yield Text(f"from the base images: {printable(finding.why)}", style="dim")
+                yield from _difference(difference, names)
+
+
+def _what_does_not_count(comparison: Comparison, *, verbose: bool) -> Iterator[Text]:
+    """What comes from the base images, and what the rules took: a line each, or with `verbose` all of it."""
+    if comparison.from_bases:
+        counts = Counter(finding.severity for finding in comparison.from_bases)
+        found = ", ".join(f"{counts[severity]:,} {severity}" for severity in Severity if counts[severity])
+        head = f"From the base images alone, not counted: {amount(len(comparison.from_bases), 'finding')} ({found})"
+        yield Text(f"{head}." if verbose else f"{head}: --verbose.", style="dim")
+        if verbose:
+            yield from _findings(comparison.from_bases, comparison.names, verbose=True)
     if verbose:
         for rule, count in comparison.suppressed.items():
-            yield Text(f"suppressed {count:,}: {printable(rule)}", style="dim")
+            reason = comparison.reasons.get(rule)
+            yield Text(f"suppressed {count:,}: {printable(rule + (f' ({reason})' if reason else ''))}", style="dim")
+    elif comparison.suppressed:
+        rules = ", ".join(f"{rule} {count:,}" for rule, count in comparison.suppressed.items())
+        yield Text(f"Suppressed: {printable(rules)}; the reasons: --verbose.", style="dim")
 
 
 def _difference(difference: Difference, names: Names) -> Iterator[Text]:
@@ -64,11 +82,12 @@ def _difference(difference: Difference, names: Names) -> Iterator[Text]:
     shown = difference.attributes or tuple(sorted({*first, *second} - {"text"}))
     for name in shown:
         if name == "text":
-            for line in text_diff(first.get("text", ""), second.get("text", ""), names):
+            left, right = (str(side.get("text", "")).splitlines() for side in (first, second))
+            for line in text.unified(left, right, (names.a, names.b)):
                 yield Text("        " + printable(line), style=_line_colour(line))
             continue
-        sides = [f"{side} {_value(values[name])}" for side, values in _sides(difference, names) if name in values]
-        yield Text(f"        {printable(name)}: {printable('; '.join(sides))}", style="dim")
+        said = [f"{side} {_value(values[name])}" for side, values in _sides(difference, names) if name in values]
+        yield Text(f"        {printable(name)}: {printable('; '.join(said))}", style="dim")
 
 
 def _sides(difference: Difference, names: Names) -> Iterator[tuple[str, Any]]:
@@ -78,11 +97,6 @@ def _sides(difference: Difference, names: Names) -> Iterator[tuple[str, Any]]:
 
 def _value(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-
-
-def text_diff(first: str, second: str, names: Names) -> Iterator[str]:
-    """Yield the lines of a unified diff of two texts."""
-    return difflib.unified_diff(first.splitlines(), second.splitlines(), names.a, names.b, lineterm="", n=2)
 
 
 def _line_colour(line: str) -> str:

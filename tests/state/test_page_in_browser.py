@@ -1,0 +1,148 @@
+"""The page in a real browser: it loads from a file, asks for nothing, can be filtered and read, and fits a phone."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from by_hand import NAMES, compared, file, package
+
+from tdi.state.reports import html
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed: pip install selenium")
+CHROMIUM, DRIVER = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(
+    not (CHROMIUM and DRIVER), reason="no Chromium: apt-get install -y chromium chromium-driver"
+)
+
+HOSTILE = "/srv/<script>document.title='bad'</script>\"><img src=x onerror=\"document.title='bad'\">\x1b[31m\u202eabc"
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --disable-dev-shm-usage --window-size=1200,900"
+)
+CONTRAST = """
+const linear = (part) => part <= 10.03 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4;
+const light = (colour) => {
+  const [r, g, b] = colour.match(/[\\d.]+/g).map((part) => linear(Number(part)));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const ground = (element) => {
+  for (let e = element; e; e = e.parentElement) {
+    const colour = getComputedStyle(e).backgroundColor;
+    if (colour !== "rgba(0, 0, 0, 0)") return colour;
+  }
+  return "rgb(255, 255, 255)";
+};
+const poor = [];
+for (const element of document.querySelectorAll("main *")) {
+  const text = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+  if (!text || !element.checkVisibility()) continue;
+  const sides = [light(getComputedStyle(element).color), light(ground(element))];
+  const ratio = (Math.max(...sides) + 0.05) / (Math.min(...sides) + 0.05);
+  if (ratio < 4.5) poor.push([element.outerHTML.slice(0, 80), ratio]);
+}
+return poor;
+"""
+
+
+@pytest.fixture(scope="module", name="browser")
+def _browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in (*FLAGS.split(), f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=DRIVER))
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture(scope="module", name="pages")
+def _pages(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    pages = {}
+    for count in (0, 5, 5000):
+        directory = tmp_path_factory.mktemp("pages")
+        first: dict[str, Any] = {f"/etc/app/{number:05}": file(text=f"old {number}\n") for number in range(count - 3)}
+        second = {path: {**attributes, "text": "new\n", "hash": "b2:2"} for path, attributes in first.items()}
+        if count:
+            first["/etc/mode"], second["/etc/mode"] = file(), file(mode="4755")
+            second[HOSTILE] = file(text=HOSTILE, owner=HOSTILE)
+        log = ({"/var/log/x": file(size=1)}, {"/var/log/x": file(size=2)})
+        a, b = {"files": first | log[0]}, {"files": second | log[1]}
+        if count:
+            a, b = a | {"packages": {}}, b | {"packages": {"less": package()}}
+        comparison = compared(directory, a, b)
+        assert len(comparison.findings) == count
+        pages[count] = directory / "page.html"
+        pages[count].write_text(html.render(comparison), encoding="utf-8")
+    return pages
+
+
+def show(browser: Any, page: Path, scheme: str = "light", width: int = 1200) -> None:
+    preference = {"name": "prefers-color-scheme", "value": scheme}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [preference]})
+    size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 600}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.get_log("performance")
+    browser.get_log("browser")
+    browser.get(page.as_uri())
+
+
+def requests(browser: Any) -> set[str]:
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    return {m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"}
+
+
+def said(browser: Any, selector: str) -> str:
+    return browser.execute_script("return document.querySelector(arguments[0]).textContent", selector)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1200])
+@pytest.mark.parametrize("count", [0, 5, 5000])
+def test_it_loads_says_its_verdict_fits_and_can_be_read(browser, pages, count: int, width: int, scheme: str):
+    show(browser, pages[count], scheme, width)
+    assert requests(browser) == {pages[count].as_uri()}
+    assert "in the same state" in said(browser, "h1")
+    assert f"the {NAMES.a} and" in said(browser, "h1").lower()
+    if count:
+        assert said(browser, "#count").startswith(f"{count:,} findings")
+        first = "[...document.querySelectorAll('details')].slice(0, 8)"
+        browser.execute_script(f"{first}.forEach((e) => {{ e.open = true; }})")
+    else:
+        assert "The machines are the same" in said(browser, "#findings")
+        assert "1 object in 1 scope compared" in said(browser, "#findings")
+    browser.execute_script("document.querySelectorAll('#rest details').forEach((e) => { e.open = true; })")
+    assert "tell the history" in said(browser, "#suppressed")
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    assert browser.execute_script(CONTRAST) == []
+    assert browser.get_log("browser") == []
+
+
+@pytest.mark.parametrize("name", ["severity", "scope", "owner", "text"])
+def test_a_filter_leaves_what_it_is_for_and_the_counter_says_so(browser, pages, name: str):
+    show(browser, pages[5])
+    if name == "severity":
+        browser.execute_script("document.querySelector('#severity input[value=security]').click()")
+    else:
+        value = {"scope": "=packages", "owner": "=less", "text": "/etc/app/00001"}[name]
+        browser.execute_script(
+            "const form = document.forms[0]; form.elements[arguments[0]].value = arguments[1]; form.requestSubmit();",
+            name,
+            value,
+        )
+    left = browser.execute_script("return document.querySelectorAll('#findings details').length")
+    assert left == 1
+    assert said(browser, "#count").startswith("1 of 5 findings")
+
+
+def test_what_comes_from_a_machine_is_text_and_runs_nothing(browser, pages):
+    show(browser, pages[5])
+    browser.execute_script("document.querySelectorAll('details').forEach((e) => { e.open = true; })")
+    assert browser.title == "Not the same state: new and upgraded"
+    assert browser.execute_script("return document.querySelectorAll('img, main script').length") == 0
+    assert "<script>document.title='bad'</script>" in said(browser, "#findings")
+    assert r"\x1b[31m\u202eabc" in said(browser, "#findings")
+    assert requests(browser) == {pages[5].as_uri()}
