@@ -25,8 +25,9 @@ test: setup ## everything: lint, unit tests, both scenarios, the kept changes
 lint unit scenarios changes releases: setup ## one part of `make test`
 	@tox -e $@
 
-bench: setup ## speed, side by side with stock Molecule and with the raw floor
+bench: setup ## speed, side by side: verdicts with stock Molecule and the raw floor, records with b2sum, aide and mtree
 	@python benchmarks/verdict.py
+	@python benchmarks/records.py
 
 setup: environment ## what the commands need: the Python environment and a Docker engine
 	@tdi setup || { code=$$?; tdi doctor; exit $$code; }

@@ -67,7 +67,7 @@ def test_findings_show_why_and_what_to_do_and_long_lists_are_cut(shown: Callable
     ]
     verdict.problems = ["an entry that nothing needs"]
     text = shown(verdict)
-    assert "same state: no, 12 finding(s)" in text
+    assert "same state: no, 12 findings" in text
     assert "files /srv/[0] [high]" in text
     assert "why 9. do 9." in text
     assert "why 10." not in text

@@ -119,16 +119,18 @@ def _show_plan(verdict: Verdict) -> None:
             out.print(f"  {line}", markup=False)
         if len(verdict.plan) > _SHOWN_PLAN:
             out.print(f"  … {len(verdict.plan) - _SHOWN_PLAN} more lines in records/plan.json")
-        out.print()
 
 
 def _show_state(verdict: Verdict) -> None:
+    if verdict.same_state is SameState.UNKNOWN and not verdict.not_compared:
+        return
+    out.print()
     if verdict.same_state is SameState.SAME:
-        apart = f" ({verdict.from_bases} finding(s) come from the base images alone)" if verdict.from_bases else ""
+        apart = f" (findings that come from the base images alone: {verdict.from_bases})" if verdict.from_bases else ""
         out.print(f"same state: yes{apart}")
     elif verdict.same_state is SameState.DIFFERENT:
-        out.print()
-        out.print(f"same state: no, {len(verdict.findings)} finding(s)", style="bold")
+        found = len(verdict.findings)
+        out.print(f"same state: no, {found} finding{'' if found == 1 else 's'}", style="bold")
         for finding in verdict.findings[:_SHOWN_FINDINGS]:
             out.print(f"  {finding['scope']} {finding['key']} [{finding['severity']}]", markup=False)
             out.print(f"    {finding['why']} {finding['action']}", markup=False)
@@ -136,7 +138,7 @@ def _show_state(verdict: Verdict) -> None:
             out.print(f"  … and {len(verdict.findings) - _SHOWN_FINDINGS} more in the comparison's JSON")
         for problem in verdict.problems:
             out.print(f"  {problem}", markup=False)
-    elif verdict.not_compared:
+    else:
         out.print(f"same state: not known ({verdict.not_compared})", markup=False)
 
 
