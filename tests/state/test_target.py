@@ -115,6 +115,7 @@ def failure(uri: str, output: Path, **options) -> TdiError:
         ("docker://x", 1, "Error response from daemon: Container 8f is not running", "is not running"),
         ("docker://x", 1, "Cannot connect to the Docker daemon at unix:///x.", "Docker does not answer"),
         ("docker://x", 127, 'exec: "python3": executable file not found in $PATH: unknown', "has no python3"),
+        ("docker://x", 126, "", "has no python3"),
         ("ssh://h", 127, "sh: 1: exec: python3: not found", "has no python3"),
         ("ssh://h", 255, "ssh: connect to host h port 22: Connection refused", "Connection refused"),
         ("ssh://h", 255, "Host key verification failed.", "Host key verification failed"),

@@ -354,5 +354,11 @@ def _explain(machine: Target, status: int, said: str) -> TdiError:
         if re.search(pattern, said):
             return TdiError(what, remedy)
     if machine.scheme is Scheme.SSH and status == 255:  # noqa: PLR2004 - ssh's own exit status for its own failures
-        return TdiError(f"{where} cannot be reached: {last or 'ssh failed'}", f"Try it by hand: ssh {machine.host}")
+        port = f"-p {machine.port} " if machine.port else ""
+        user = f"{machine.user}@" if machine.user else ""
+        by_hand = f"Try it by hand: ssh {port}{user}{machine.host}"
+        return TdiError(f"{where} cannot be reached: {last or 'ssh failed'}", by_hand)
+    if machine.scheme is Scheme.DOCKER and status in (126, 127):
+        # Older engines write why a program cannot be started to the standard output of `docker exec`.
+        return TdiError(f"{where} has no python3.", "Install Python 3.8 or later on it.")
     return TdiError(f"Recording {where} failed with status {status}: {last or 'without a message'}")
