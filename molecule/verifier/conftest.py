@@ -17,7 +17,7 @@ verifier.use_kept_open_backend()
 def pytest_configure(config: pytest.Config) -> None:
     """Follow the outcome of each test."""
     config.pluginmanager.register(verifier.Events(), "tdi-events")
-    config.addinivalue_line("filterwarnings", "ignore:record_xml_attribute:pytest.PytestExperimentalApiWarning")
+    config.addinivalue_line("filterwarnings", "ignore:record_xml_attribute")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,5 +1,6 @@
 """A fleet: hosts are recorded through Ansible, compared with a reference, and grouped by what is found on them."""
 
+import datetime as dt
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from by_hand import directory, file, package, record
+from by_hand import directory, file, of_package, package, record
 from rich.console import Console
 
 from tdi import base_image, docker, machines, scenario
@@ -22,7 +23,7 @@ from tdi.state.fleet_recording import Recording, read_inventory
 from tdi.state.own_names import Own, Reference
 from tdi.state.record import RecordFile, ScopeHeader, ScopeStatus, validate
 from tdi.state.reports import fleet as report
-from tdi.state.rules import Allowance, Rules
+from tdi.state.rules import Allowance, Direction, Rules
 
 MACHINE_ID = "/etc/machine-id"
 
@@ -224,7 +225,7 @@ def nine(hosts: Hosts) -> None:
     for number in range(9):
         mode = "4755" if number in {3, 4} else "0755"
         version = "1" if number in {4, 5, 6} else "2"
-        files = {"/usr/bin/x": file(mode=mode), MACHINE_ID: file(hash=f"b2:{number}")}
+        files = {"/usr/bin/x": file(mode=mode, origin=of_package("y")), MACHINE_ID: file(hash=f"b2:{number}")}
         hosts.add(f"web{number}", {"files": files, "packages": {"x": package(version)}})
 
 
@@ -297,6 +298,121 @@ def test_an_allowance_is_for_the_whole_fleet(hosts: Hosts):
     unused = hosts.compared(Rules(allow=(needed, setuid, Allowance("files", "^/gone$", "old"))))
     assert unused.result is Result.DIFFERENT
     assert unused.problems == ("Nothing needs the allowance files ^/gone$ any more (old): remove it.",)
+
+
+SETUID = {"/srv/x": file(mode="4755")}
+
+
+def test_what_is_wrong_on_every_host_in_the_same_way_is_found(hosts: Hosts):
+    for name in "abc":
+        hosts.add(name, {"files": SETUID, "systemd": {"x.service": {"active": "failed"}}})
+    fleet = hosts.compared()
+    assert found(fleet) == {"/srv/x": ("a", "b", "c"), "x.service": ("a", "b", "c")}
+    assert fleet.result is Result.DIFFERENT
+    assert [host.status for host in fleet.hosts] == [Status.SAME] * 3
+    assert "3 of 3 hosts: /srv/x gives its caller more rights (mode 4755), and no package" in printed(fleet)
+    assert "3 of 3 hosts" in report.render(fleet)
+    assert [finding["hosts"] for finding in fleet.as_json()["findings"]] == [["a", "b", "c"]] * 2
+
+
+def test_what_is_wrong_on_the_reference_too_is_found_on_each(hosts: Hosts):
+    for name in "abc":
+        hosts.add(name, {"files": SETUID if name != "c" else {}})
+    fleet = compare_fleet(Recording(hosts.records, {}), Reference(hosts.records["a"]), "the host a", itself="a")
+    wrong, missing = fleet.findings
+    assert (wrong.hosts, missing.hosts) == (("a", "b"), ("c",))
+    assert [host.status for host in fleet.hosts] == [Status.REFERENCE, Status.SAME, Status.DIFFERENT]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ({"files": {"/srv/x": file()}}, {"files": SETUID}),
+        ({"files": {}}, {"files": SETUID}),
+        ({"systemd": {"x.service": {"active": "active"}}}, {"systemd": {"x.service": {"active": "failed"}}}),
+        (  # it follows from another finding
+            {"files": {"/etc/x": file()}, "processes": {"x": {"arguments": [], "count": 1}}},
+            {
+                "files": {"/etc/x": file(mode="0600")},
+                "processes": {"x": {"arguments": [], "count": 1, "restart_debt": ["configuration-newer:/etc/x"]}},
+            },
+        ),
+    ],
+)
+def test_what_the_comparison_says_is_not_said_twice(hosts: Hosts, right: dict[str, Any], wrong: dict[str, Any]):
+    for name in "abcd":
+        hosts.add(name, wrong if name in "cd" else right)
+    [shared] = hosts.compared().findings
+    assert shared.hosts == ("c", "d")
+
+
+def test_what_is_wrong_in_one_object_is_told_apart_as_the_report_says_it(hosts: Hosts):
+    reasons = {"a": ["deleted:/x"], "b": ["deleted:/x"], "c": ["deleted:/y"]}
+    for name, debt in reasons.items():
+        hosts.add(name, {"processes": {"x": {"restart_debt": debt}}, "files": {"/srv/x": file(mode="4777")}})
+    fleet = compare_fleet(Recording(hosts.records, {}), Reference(hosts.records["c"]), "the host c", itself="c")
+    assert [(shared.hosts, shared.finding.why) for shared in fleet.findings if shared.hosts == ("a", "b", "c")] == [
+        (("a", "b", "c"), "/srv/x gives its caller more rights (mode 4777), and no package accounts for it."),
+        (("a", "b", "c"), "/srv/x can be written by every user of the machine (mode 4777)."),
+    ]
+    debts = {shared.hosts: shared.finding.why for shared in fleet.findings if shared.finding.scope == "processes"}
+    assert set(debts) == {("a", "b"), ("c",)}
+    assert debts["c",] == "Process x is older than what it runs: deleted:/y."
+
+
+def test_what_is_wrong_is_called_as_it_is_on_its_host(hosts: Hosts):
+    for name in ("web1", "web2"):
+        hosts.add(name, {"systemd": {f"agent@{name}.service": {"active": "failed"}}})
+    assert found(hosts.compared()) == {"agent@web1.service": ("web1",), "agent@web2.service": ("web2",)}
+
+
+def test_one_host_has_what_is_wrong_with_a_file_once(hosts: Hosts):
+    for name in "ab":
+        hosts.add(name, {"files": {"/srv/x": file(mode="4755", capability="cap_net_raw+ep")}})
+    assert [shared.hosts for shared in hosts.compared().findings] == [("a", "b")]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {},
+        {"attributes": ("mode",)},
+        {"direction": Direction.CHANGED, "value": {"b": {"mode": "4755"}}},
+        {"direction": Direction.CHANGED, "value": {"a": {"mode": "0755"}, "b": {"mode": "4755"}}},
+        {"direction": Direction.ONLY_B},
+    ],
+)
+def test_what_is_wrong_can_be_allowed(hosts: Hosts, entry: dict[str, Any]):
+    for name in "ab":
+        hosts.add(name, {"files": SETUID})
+    allowed = Allowance("files", "^/srv/x$", "agreed", **entry)
+    fleet = hosts.compared(Rules(allow=(allowed,)))
+    assert (fleet.result, fleet.suppressed) == (Result.SAME, {allowed.id: 2})
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"attributes": ("owner",)},
+        {"direction": Direction.ONLY_A},
+        {"value": {"b": {"mode": "2755"}}},
+        {"until": dt.date(2020, 1, 1)},
+    ],
+)
+def test_what_was_allowed_otherwise_is_found(hosts: Hosts, entry: dict[str, Any]):
+    for name in "ab":
+        hosts.add(name, {"files": SETUID})
+    fleet = hosts.compared(Rules(allow=(Allowance("files", "^/srv/x$", "agreed", **entry),)))
+    assert found(fleet) == {"/srv/x": ("a", "b")}
+    assert len(fleet.problems) == 1
+
+
+def test_what_a_comparison_is_allowed_is_not_found_by_itself_nor_counted_twice(hosts: Hosts):
+    for name in "abc":
+        hosts.add(name, {"files": SETUID if name == "c" else {}})
+    allowed = Allowance("files", "^/srv/x$", "agreed", direction=Direction.ONLY_B)
+    fleet = hosts.compared(Rules(allow=(allowed,)))
+    assert (fleet.result, fleet.suppressed) == (Result.SAME, {allowed.id: 1})
 
 
 def test_the_json_report_has_every_host_and_finding(hosts: Hosts):

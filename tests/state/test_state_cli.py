@@ -1,17 +1,26 @@
 """`tdi state`: exit codes, forms and files."""
 
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from by_hand import file, package, record
 from click.testing import CliRunner, Result
 
+from tdi import process
 from tdi.errors import ExitCode, TdiError
+from tdi.state import cli
 from tdi.state.cli import state
-from tdi.state.record import ScopeHeader, ScopeStatus
-from tdi.state.rules import load_rules
+from tdi.state.common_state import write_common_state
+from tdi.state.invariants import check
+from tdi.state.record import RecordFile, ScopeHeader, ScopeStatus
+from tdi.state.rules import Rules, load_rules
 
 MACHINE = {"files": {"/etc/x": file()}, "packages": {"x": package()}}
 OTHER = {"files": {"/etc/x": file(mode="0600")}, "packages": {"x": package(), "y": package()}}
@@ -103,6 +112,110 @@ def test_a_name_that_is_no_pattern_is_allowed_as_it_is(tmp_path: Path):
     rules.write_text("allow:\n" + tdi("allow", finding["id"], "--from", *pair).stdout)
     assert load_rules(rules).allow[0].scope == "files"
     assert tdi("diff", *pair, "--rules", rules).return_value == ExitCode.HOLDS
+
+
+def test_what_is_wrong_on_a_machine_by_itself_can_be_allowed_too(tmp_path: Path):
+    for name in "ab":
+        record(tmp_path / name, {"files": {"/srv/x": file(mode="4755")}}).close()
+    with RecordFile(tmp_path / "b") as made:
+        [broken] = check(made)
+    [entry] = yaml.safe_load(tdi("allow", broken.id, "--from", tmp_path / "a", tmp_path / "b").stdout)
+    assert {**entry, "reason": ""} == {
+        "scope": "files",
+        "match": "^/srv/x$",
+        "attributes": ["mode"],
+        "direction": "changed",
+        "value": {"b": {"mode": "4755"}},
+        "reason": "",
+    }
+
+
+def server(path: Path, number: int, stale: str = "", **meta: Any) -> Path:
+    """The record of a server whose own name and address are in its files, its sockets and its processes."""
+    name, address = f"web{number}", f"10.0.0.{number}"
+
+    def text_file(text: str) -> dict[str, Any]:
+        return file(text=text, size=len(text), hash=f"sha256:{sha256(text.encode()).hexdigest()}")
+
+    scopes = {
+        "files": {
+            "/etc/hosts": text_file(f"127.0.0.1 localhost\n{address} {name}.example.org {name}\n"),
+            "/etc/mailname": text_file(f"{name}.example.org\n{stale}"),
+        },
+        "listeners": {f"tcp {address}:80": {"unit": "nginx.service"}},
+        "processes": {"agent.service|/usr/bin/agent": {"arguments": [f"--node={name}"]}},
+    }
+    own = {"addresses": [address]}
+    record(path, scopes, **{"hostname": name, "target": f"ssh://root@{name}", "own": own, **meta}).close()
+    return path
+
+
+def test_the_own_names_of_two_servers_are_no_difference(tmp_path: Path):
+    pair = (server(tmp_path / "a.json", 1), server(tmp_path / "b.json", 2))
+    document = json.loads(tdi("diff", *pair, "--format", "json").stdout)
+    assert (document["result"], document["suppressed"]) == ("same", {"own-names": 4})
+    assert set(document["suppressed_reasons"]) == {"own-names"}
+    report = tmp_path / "report"
+    tdi("diff", *pair, "--verbose", "--output", report)
+    assert "suppressed 4: own-names (each machine has its own name" in report.read_text()
+
+
+def test_what_differs_besides_own_names_is_found_and_can_be_allowed(tmp_path: Path):
+    pair = (server(tmp_path / "a.json", 1), server(tmp_path / "b.json", 2, "web1.example.org\n"))
+    [finding] = json.loads(tdi("diff", *pair, "--format", "json").stdout)["findings"]
+    assert finding["key"] == "/etc/mailname"
+    rules = tmp_path / "rules.yml"
+    rules.write_text("allow:\n" + tdi("allow", finding["id"], "--from", *pair).stdout)
+    assert tdi("diff", *pair, "--rules", rules).return_value == ExitCode.HOLDS
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        [{"scenario": "fresh"}, {"scenario": "upgrade"}],  # the machines of a verdict
+        [{"hostname": "web", "target": "ssh://web"}] * 2,  # one machine, before and after
+    ],
+)
+def test_where_names_must_not_differ_they_are_compared_as_they_are(tmp_path: Path, meta: list[dict[str, Any]]):
+    pair = [server(tmp_path / f"{number}.json", number, **known) for number, known in enumerate(meta)]
+    document = json.loads(tdi("diff", *pair, "--format", "json").stdout)
+    assert {"/etc/hosts", "/etc/mailname"} <= {finding["key"] for finding in document["findings"]}
+    assert "own-names" not in document["suppressed"]
+
+
+def test_one_record_of_a_scenario_is_compared_as_any_server(tmp_path: Path):
+    pair = (server(tmp_path / "a.json", 1, scenario="fresh"), server(tmp_path / "b.json", 2))
+    assert tdi("diff", *pair).return_value == ExitCode.HOLDS
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_server_is_compared_with_a_common_state_from_either_side(tmp_path: Path, order: int):
+    servers = [server(tmp_path / f"{number}.json", number) for number in range(3)]
+    common = tmp_path / "common.json"
+    write_common_state(servers, common, Rules())
+    assert tdi("diff", *[common, servers[1]][::order]).return_value == ExitCode.HOLDS
+
+
+def test_a_record_has_the_texts_in_which_machines_have_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    asked: dict[str, Any] = {}
+
+    @contextmanager
+    def recorded(*_: object, **options: Any) -> Iterator[RecordFile]:
+        asked.update(options)
+        with record(tmp_path / "x.json", {"files": {}}, hashed={"reused": 0}) as made:
+            yield made
+
+    monkeypatch.setattr(cli, "record_target", recorded)
+    assert tdi("record", "local://", "-o", tmp_path / "x.json", "--text", "^/etc/y$").return_value == ExitCode.HOLDS
+    assert asked["text"] == (r"^/etc/(hostname|hosts|mailname)$", "^/etc/y$")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can record this machine")
+def test_a_record_knows_the_machine_s_own_addresses(tmp_path: Path):
+    tdi("record", "local://", "-o", tmp_path / "x.json", "--scope", "system")
+    with RecordFile(tmp_path / "x.json") as made:
+        addresses = made.meta["own"]["addresses"]
+    assert sorted(addresses) == sorted(process.run(["hostname", "-I"]).stdout.split())
 
 
 @pytest.mark.parametrize(

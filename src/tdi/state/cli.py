@@ -4,7 +4,7 @@ import io
 import json
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
@@ -13,8 +13,10 @@ from rich.console import Console
 from tdi import console
 from tdi.errors import ExitCode, TdiError
 from tdi.project import write_atomically
-from tdi.state.compare import Comparison, Result, compare
+from tdi.state import invariants
+from tdi.state.compare import Comparison, Result
 from tdi.state.finding import Finding, Kind, Names
+from tdi.state.own_names import TEXTS, Adaptable, Reference, compare_machines
 from tdi.state.record import RecordFile
 from tdi.state.reports import html, markdown, terminal
 from tdi.state.reports import json as json_report
@@ -62,7 +64,9 @@ def record_command(
 
     Needs root and Python 3.8 on the machine; installs and leaves nothing there.
     """
-    with record_target(target, output, text=text, exclude=exclude, scopes=scopes or None, baseline=baseline) as made:
+    with record_target(
+        target, output, text=(*TEXTS, *text), exclude=exclude, scopes=scopes or None, baseline=baseline
+    ) as made:
         objects = sum(made.counts.values())
         reused = made.meta["hashed"]["reused"]
         missing = [f"{name} is {scope.status}: {scope.reason}" for name, scope in made.scopes.items() if scope.reason]
@@ -152,11 +156,12 @@ def fleet_command(
 
     Ansible reaches the hosts, with the connections, privileges and passwords of its configuration and the inventory.
     The reference is a record, a host, or the most common state of a group; without it, of all hosts. Names and
-    addresses that are a host's own do not count as a difference.
+    addresses that are a host's own do not count as a difference. What is wrong on a host by itself, such as a unit that
+    has failed, is found even where the reference has it too.
 
-    Exits with 0 if all hosts are in the same state, 1 if not, 2 if that cannot be said of one: a host that was not
-    reached or not recorded completely. 2 comes before 1, for the fleet may be worse than what was found; the report
-    has the differences of all others nevertheless.
+    Exits with 0 if all hosts are in the same state and nothing is wrong on them, 1 if not, 2 if that cannot be said of
+    one: a host that was not reached or not recorded completely. 2 comes before 1, for the fleet may be worse than what
+    was found; the report has the differences of all others nevertheless.
     """
     from tdi.state import fleet as fleets  # noqa: PLC0415 (`--help` and small commands stay quick)
     from tdi.state.reports import fleet as fleet_report  # noqa: PLC0415
@@ -197,12 +202,15 @@ def allow_command(finding_id: str, records: tuple[Path, Path], rules: Path | Non
     """
     comparison = _compare(*records, rules, None)
     found = [finding for finding in comparison.findings if finding.id.startswith(finding_id)]
+    if not found:
+        # `tdi state fleet` tells also what is wrong on a host by itself.
+        found = [finding for finding in _broken(records) if finding.id.startswith(finding_id)]
     if len(found) != 1:
         raise TdiError(
             f"No finding of this comparison has the id {finding_id}."
             if not found
             else f"{len(found)} findings have an id that begins with {finding_id}.",
-            "`tdi state diff` shows the ids; the records must be the same ones.",
+            "`tdi state diff` and `tdi state fleet` show the ids; the records must be the same ones.",
         )
     click.echo(as_yaml([narrowest(found[0], reason)]), nl=False)
     return ExitCode.HOLDS
@@ -229,8 +237,17 @@ def narrowest(finding: Finding, reason: str) -> Allowance:
 
 def _compare(a: Path, b: Path, rules: Path | None, names: tuple[str, str] | None) -> Comparison:
     loaded = load_rules(rules)
-    with RecordFile(a) as first, RecordFile(b) as second:
-        return compare(first, second, loaded, names=Names(*names) if names else _names(first, second))
+    with Reference(a) as first, Adaptable(b) as second:
+        return compare_machines(first, second, loaded, names=Names(*names) if names else _names(first, second))
+
+
+def _broken(records: Sequence[Path]) -> tuple[Finding, ...]:
+    """What is wrong on any of these machines by itself; of what is wrong on several, as the last one has it."""
+    found: dict[str, Finding] = {}
+    for path in records:
+        with RecordFile(path) as record:
+            found |= {finding.id: finding for finding in invariants.check(record)}
+    return tuple(found.values())
 
 
 def _names(a: RecordFile, b: RecordFile) -> Names:

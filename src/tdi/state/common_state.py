@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tdi.state.own_names import Own, as_text, tokened
+from tdi.state.own_names import COMMON_STATE, Own, as_text, tokened
 from tdi.state.record import RecordFile, ScopeHeader, ScopeStatus, write_record
 from tdi.state.rules import Rules
 
@@ -39,7 +39,7 @@ def write_common_state(records: Sequence[Path], output: Path, rules: Rules) -> N
                     missing -= 1
     write_record(
         output,
-        {"target": "the most common state"},
+        {"target": COMMON_STATE},
         {
             scope: (header, ((key, json.loads(text)) for key, text in sorted(found[scope].items())))
             for scope, header in votes.headers.items()

@@ -1,5 +1,7 @@
 """Compares every host of a fleet with a reference, and groups the hosts by what was found on them.
 
+What must hold on every machine is checked on each by itself, for a whole fleet can be wrong in the same way.
+
 One record and the reference are open at a time; what is kept of a host are its findings, each held once for all hosts
 that share it.
 """
@@ -14,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from tdi.errors import TdiError
-from tdi.state import explain
+from tdi.state import explain, invariants
 from tdi.state.common_state import write_common_state
-from tdi.state.compare import SECRETS_END, SMALLEST_SECRET, Comparison, Result, compare
+from tdi.state.compare import SECRETS_END, SMALLEST_SECRET, Comparison, Result
 from tdi.state.finding import Difference, Finding, Kind, Names
 from tdi.state.fleet_recording import Inventory, Recording, read_inventory, record_hosts
-from tdi.state.own_names import RULE, Adapted, Reference
+from tdi.state.own_names import Adaptable, Reference, compare_machines
 from tdi.state.record import RecordFile
-from tdi.state.rules import CONTENT, Rules
+from tdi.state.rules import CONTENT, Allowance, Rules
 
 SCHEMA = 1
 """Version of the JSON form of a fleet's report."""
@@ -38,6 +40,7 @@ class Status(StrEnum):
 
     REFERENCE = "reference"
     SAME = "same"
+    """Nothing differs from the reference; what is wrong on the host by itself is among the findings nevertheless."""
     DIFFERENT = "different"
     INCOMPLETE = "incomplete"
     """Something of it could not be compared, and no rule says why that is acceptable."""
@@ -194,16 +197,16 @@ def compare_fleet(
     found = _Findings(rules)
     with reference:
         for name, path in recording.records.items():
-            if name == itself:
-                with RecordFile(path) as record:
-                    found.add_secrets(name, record)
-                found.hosts.append(Host(name, Status.REFERENCE))
-                continue
-            with Adapted(path, reference) as record:
-                comparison = compare(reference, record, rules, names=NAMES, every_allowance_needed=False)
+            with Adaptable(path) as record:
                 found.add_secrets(name, record)
-            found.suppressed[RULE] += record.adapted
+                broken = invariants.check(record)
+                if name == itself:
+                    found.hosts.append(Host(name, Status.REFERENCE))
+                    found.add_broken(name, broken)
+                    continue
+                comparison = compare_machines(reference, record, rules, names=NAMES, every_allowance_needed=False)
             found.add(name, comparison)
+            found.add_broken(name, broken, comparison)
     for name, why in recording.failures.items():
         found.hosts.append(Host(name, Status.NOT_RECORDED, why))
     return found.fleet(described, every_allowance_needed=every_allowance_needed and not recording.failures)
@@ -215,7 +218,8 @@ class _Findings:
     def __init__(self, rules: Rules) -> None:
         self.hosts: list[Host] = []
         self.suppressed: Counter[str] = Counter()
-        self._rules = rules
+        today = dt.datetime.now(dt.UTC).date()
+        self._allow = tuple(entry for entry in rules.allow if not (entry.until and entry.until < today))
         self._secret_rules = [rule for rule in rules.noise_for("files") if rule.must_differ]
         self._shared: dict[tuple[str, str], Shared] = {}
         self._variants: dict[tuple[str, str], set[int]] = {}
@@ -240,6 +244,21 @@ class _Findings:
             self.hosts.append(Host(name, Status.INCOMPLETE, why))
         else:
             self.hosts.append(Host(name, Status.DIFFERENT if findings else Status.SAME))
+
+    def add_broken(self, name: str, broken: Iterable[Finding], comparison: Comparison | None = None) -> None:
+        """Take in what is wrong on a host by itself, but for what its comparison with the reference says already."""
+        said: set[tuple[str, str, str | None]] = set()
+        taken: Iterable[str] = comparison.suppressed if comparison else ()
+        for finding in comparison.findings if comparison else ():
+            said |= {(each.scope, each.key, attribute) for each in finding.differences for attribute in each.attributes}
+            if finding.kind is Kind.ONLY_B:
+                said.add((finding.scope, finding.key, None))
+        for finding in {(finding.id, finding.why): finding for finding in broken}.values():
+            entry = next((entry for entry in self._allow if _allows(entry, finding)), None)
+            if entry:
+                self.suppressed[entry.id] += entry.id not in taken
+            elif not said & {(finding.scope, finding.key, attribute) for attribute in (None, *finding.attributes)}:
+                self._add(finding, (name,))
 
     def _add(self, finding: Finding, hosts: tuple[str, ...]) -> None:
         head = finding.differences[0]
@@ -269,11 +288,10 @@ class _Findings:
             if len(hosts) > 1:
                 self._add_shared_secret(key, value, hosts)
         if every_allowance_needed:
-            today = dt.datetime.now(dt.UTC).date()
             self._problems |= dict.fromkeys(
                 f"Nothing needs the allowance {entry.scope} {entry.match} any more ({entry.reason}): remove it."
-                for entry in self._rules.allow
-                if entry.id not in self.suppressed and not (entry.until and entry.until < today)
+                for entry in self._allow
+                if entry.id not in self.suppressed
             )
         return Fleet(
             reference=reference,
@@ -288,7 +306,7 @@ class _Findings:
     def _add_shared_secret(self, key: str, value: str, hosts: list[str]) -> None:
         side = {"type": "file", "hash": value}
         difference = Difference("files", key, Kind.CHANGED, (explain.MUST_DIFFER,), side, side)
-        for entry in self._rules.allow:
+        for entry in self._allow:
             if entry.covers(difference) is not None:
                 self.suppressed[entry.id] += 1
                 return
@@ -301,8 +319,19 @@ class _Findings:
         ]
 
 
+def _allows(entry: Allowance, broken: Finding) -> bool:
+    """Whether an allowance takes what is wrong on a host by itself, though it was written for a difference."""
+    [difference] = broken.differences
+    # There is no other side that could be as the entry says.
+    entry = replace(entry, value={side: values for side, values in entry.value.items() if side == "b"})
+    readings = (difference, replace(difference, kind=Kind.ONLY_B, attributes=()))
+    return any(entry.covers(reading) is not None for reading in readings)
+
+
 def _sides(finding: Finding, head: Difference) -> str:
     """What two hosts must agree in besides the finding's id to share it: what the report says, but no content."""
+    if finding.kind is Kind.CHANGED and head.a is None:  # wrong by itself: there is nothing that it differs from
+        return json.dumps([finding.why, finding.severity, finding.owner])
     sides: Iterable[Mapping[str, Any]] = (head.a or {}, head.b or {})
     if explain.MUST_DIFFER in finding.attributes:
         return str(head.b)

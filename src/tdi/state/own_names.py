@@ -10,12 +10,17 @@ import ipaddress
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tdi.state.compare import Comparison, compare
+from tdi.state.compare import _same_machine as same_machine
+from tdi.state.finding import Names
 from tdi.state.record import RecordFile
+from tdi.state.record import _key as split
+from tdi.state.rules import Rules
 
 TEXTS = (r"^/etc/(hostname|hosts|mailname)$",)
 """Files that hold the machine's name on each server: their text is recorded, for a hash tells nothing about it."""
@@ -24,6 +29,9 @@ NAME = "{name}"
 ADDRESS = "{address}"
 RULE = "own-names"
 """What reports call the suppression of a difference in nothing but the machines' own names and addresses."""
+REASON = "each machine has its own name or address there; but for that they are equal"
+COMMON_STATE = "the most common state"
+"""What the meta part of such a record has as its target. Its objects have tokens already."""
 
 _HOSTS = "/etc/hosts"
 _COMMON = frozenset({"localhost", "ip6-localhost", "ip6-loopback"})
@@ -107,9 +115,11 @@ class Tokened:
 def tokened(record: RecordFile, own: Own) -> Iterator[Tokened]:
     """The objects of a record in which tokens take the place of something."""
     for scope in record.scopes:
-        for key, text in record.objects(scope):
-            if scope == "files" and '"text":' not in text:
+        for line in record.lines(scope):
+            if scope == "files" and b'"text":' not in line:
                 continue
+            key, end = split(line)
+            text = line[end:].decode("ascii")
             if not own.mark.search(text) and (scope == "files" or not own.mark.search(key)):
                 continue
             attributes = json.loads(text)
@@ -122,40 +132,42 @@ def tokened(record: RecordFile, own: Own) -> Iterator[Tokened]:
                 yield Tokened(scope, key, text, token_key, as_text(changed))
 
 
+def _with_tokens(record: RecordFile) -> Iterator[Tokened]:
+    """The objects of a record that have tokens: from the beginning, as those of a common state, or by `tokened`."""
+    if record.meta.get("target") == COMMON_STATE:
+        for scope in record.scopes:
+            for key, text in record.objects(scope):
+                if NAME in key + text or ADDRESS in key + text:
+                    yield Tokened(scope, key, text, key, text)
+    yield from tokened(record, Own.of(record))
+
+
 class Reference(RecordFile):
-    """The record that the others are compared with."""
+    """The record that others are compared with."""
+
+    @cached_property
+    def tokens(self) -> Mapping[tuple[str, str], Tokened]:
+        """(Scope, line with tokens) → object. The record is read for it once."""
+        return {(found.scope, found.token_line): found for found in _with_tokens(self)}
+
+
+class Adaptable(RecordFile):
+    """A record that can be adapted: what differs from a reference in nothing but own names stands as it is there."""
 
     def __init__(self, path: Path) -> None:
-        """Open it and find out which of its objects have tokens."""
+        """Open it, as it was recorded; raises TdiError if it is no whole record."""
+        self._instead: dict[str, dict[bytes, Tokened]] = {}
         super().__init__(path)
-        self.tokens: dict[tuple[str, str], tuple[str, str]] = {}
-        """(Scope, line with tokens) → key and line of the object."""
-        for scope in self.scopes:
-            # A common state has tokens already.
-            for key, text in self.objects(scope):
-                line = f"{json.dumps(key)}: {text}"
-                if NAME in line or ADDRESS in line:
-                    self.tokens[scope, line] = (key, line)
-        for found in tokened(self, Own.of(self)):
-            self.tokens[found.scope, found.token_line] = (found.key, found.line)
 
-
-class Adapted(RecordFile):
-    """A record in which what differs from a reference in nothing but own names stands as the reference has it."""
-
-    def __init__(self, path: Path, reference: Reference) -> None:
-        """Open it and adapt it; raises TdiError if it is no whole record."""
-        self._instead: dict[str, dict[bytes, tuple[str, bytes]]] = {}
-        super().__init__(path)
-        self.adapted = 0
-        """How many objects are not as they were recorded."""
-        instead: dict[str, dict[bytes, tuple[str, bytes]]] = {}
-        for found in tokened(self, Own.of(self)):
+    def adapt(self, reference: Reference) -> int:
+        """Adapt it to a reference, and return how many objects are not as they were recorded."""
+        instead: dict[str, dict[bytes, Tokened]] = {}
+        for found in _with_tokens(self):
             there = reference.tokens.get((found.scope, found.token_line))
-            if there and there[1] != found.line:
-                instead.setdefault(found.scope, {})[found.line.encode()] = (there[0], there[1].encode())
-                self.adapted += 1
+            if there and there.line != found.line:
+                instead.setdefault(found.scope, {})[found.line.encode()] = there
         self._instead = instead
+        return sum(map(len, instead.values()))
 
     def lines(self, scope: str) -> Iterator[bytes]:
         """Yield the raw lines of a scope's objects in the order of their keys."""
@@ -163,13 +175,38 @@ class Adapted(RecordFile):
         if not instead:
             yield from super().lines(scope)
         elif scope == "files":  # paths stay as they are, and there are many
-            yield from (instead[line][1] if line in instead else line for line in super().lines(scope))
+            yield from (instead[line].line.encode() if line in instead else line for line in super().lines(scope))
         else:
             found = {}
             for line in super().lines(scope):
-                key, kept = instead.get(line) or (json.JSONDecoder().raw_decode(line.decode())[0], line)
-                found[key] = kept
+                there = instead.get(line)
+                found[there.key if there else split(line)[0]] = there.line.encode() if there else line
             yield from (found[key] for key in sorted(found))
+
+
+def compare_machines(
+    reference: Reference,
+    other: Adaptable,
+    rules: Rules | None = None,
+    *,
+    names: Names | None = None,
+    every_allowance_needed: bool = True,
+) -> Comparison:
+    """Compare two machines as `compare` does, their own names and addresses left out of account.
+
+    What that takes is counted as RULE. A machine is compared with itself, and the machines of a verdict are compared
+    with one another, as they are: there a name or address that is not the same is a fault.
+    """
+    exact = same_machine(reference, other) or all(record.meta.get("scenario") for record in (reference, other))
+    adapted = 0 if exact else other.adapt(reference)
+    comparison = compare(reference, other, rules, names=names, every_allowance_needed=every_allowance_needed)
+    if not adapted:
+        return comparison
+    return replace(
+        comparison,
+        suppressed=dict(sorted({**comparison.suppressed, RULE: adapted}.items())),
+        reasons=dict(sorted({**comparison.reasons, RULE: REASON}.items())),
+    )
 
 
 def as_text(attributes: Mapping[str, Any]) -> str:

@@ -33,7 +33,8 @@ _SEVERITIES = {
 }
 _CODES = {
     ExitCode.HOLDS: "the machines, or all hosts, are in the same state",
-    ExitCode.DOES_NOT_HOLD: "they are not, or an allowance is not needed any more or has expired",
+    ExitCode.DOES_NOT_HOLD: "they are not, something is wrong on a host by itself, or an allowance is not needed any "
+    "more or has expired",
     ExitCode.COULD_NOT_RUN: "that cannot be said: bad input, a machine out of reach, something not recorded. It comes "
     "before 1, and the report has what was found nevertheless",
     ExitCode.INTERRUPTED: "interrupted",
