@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from tdi.blame import blame_for
 from tdi.console import say
 from tdi.errors import TdiError
 from tdi.project import Project, write_atomically
-from tdi.state import target
+from tdi.state import invariants, target
 from tdi.state.bases import Bases
 from tdi.state.compare import Comparison, compare
 from tdi.state.finding import Names
@@ -54,12 +55,23 @@ def compare_with_fresh(project: Project, machine: str, upgraded: Path) -> Compar
     with ExitStack() as opened:
         new, old = (opened.enter_context(RecordFile(file)) for file in (fresh, upgraded))
         bases = _bases(project, base, machine, opened)
-        comparison = compare(new, old, rules(project), names=NAMES, blame=blame, bases=bases)
+        allowed = rules(project)
+        comparison = compare(
+            new, old, allowed, names=NAMES, blame=blame, bases=bases, needed_otherwise=_accepted(allowed, (new, old))
+        )
     report = records.comparison_path(project)
     write_atomically(report, json.dumps(comparison.as_json(), indent=2) + "\n")
     write_atomically(report.with_suffix(".html"), html.render(comparison))
     write_atomically(report.with_suffix(".md"), markdown.render(comparison))
     return comparison
+
+
+def _accepted(allowed: Rules, machines_records: Iterable[RecordFile]) -> set[str]:
+    """The ids of the allowances that take what is wrong on one of the machines by itself (tdi.state.invariants)."""
+    if not allowed.allow:
+        return set()
+    broken = (found.differences[0] for record in machines_records for found in invariants.check(record))
+    return {entry.id for entry in map(allowed.accepting, broken) if entry}
 
 
 def _bases(project: Project, base: base_image.BaseImage, machine: str, opened: ExitStack) -> Bases | None:

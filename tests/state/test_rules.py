@@ -1,6 +1,7 @@
 """What may differ, and what a rules file must not hold."""
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -240,3 +241,21 @@ def test_an_allowance_for_a_part_leaves_the_rest(tmp_path: Path):
     b = {"files": {"/srv/x": directory(), "/srv/x/1": file(), "/srv/x/2": file()}}
     comparison = compared(tmp_path, {"files": {}}, b, allow(match="^/srv/x/1$"))
     assert [len(finding.differences) for finding in comparison.findings] == [2]
+
+
+def test_an_allowance_takes_what_is_wrong_on_a_machine_by_itself_until_it_expires():
+    setuid = Difference("files", "/opt/tool", Kind.CHANGED, ("mode",), None, {"type": "file", "mode": "4755"})
+    entry = Allowance("files", "^/opt/tool$", "it needs it", direction=Direction.ONLY_B, until=dt.date(2030, 1, 1))
+    rules = Rules(allow=(entry,))
+    assert rules.accepting(setuid, dt.date(2030, 1, 1)) is entry
+    assert rules.accepting(setuid, dt.date(2030, 1, 2)) is None
+    assert rules.accepting(replace(setuid, key="/opt/other"), dt.date(2029, 1, 1)) is None
+    other = Allowance("files", "^/opt/tool$", "only this mode", attributes=("mode",), value={"b": {"mode": "2755"}})
+    assert Rules(allow=(other,)).accepting(setuid) is None
+
+
+def test_an_allowance_that_something_else_needs_is_not_reported_as_unused(tmp_path: Path):
+    same = {"files": {"/opt/tool": file(mode="4755")}}
+    rules = Rules(allow=(Allowance("files", "^/opt/tool$", "it needs it"),))
+    assert compared(tmp_path, same, same, rules).problems
+    assert not compared(tmp_path, same, same, rules, needed_otherwise={rules.allow[0].id}).problems

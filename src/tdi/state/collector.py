@@ -3044,6 +3044,8 @@ def main() -> None:
     gc.disable()
     settings = Settings(json.loads(sys.argv[1]) if len(sys.argv) > 1 else {})
     record(settings, sys.stdout.buffer)
+    # Everything is written. Python would take apart what it holds, object by object, before it ends.
+    os._exit(0)
 
 
 if __name__ == "__main__":

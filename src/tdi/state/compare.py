@@ -8,7 +8,7 @@ import datetime as dt
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -98,14 +98,16 @@ def compare(
     blame: explain.Blame | None = None,
     today: dt.date | None = None,
     every_allowance_needed: bool = True,
+    needed_otherwise: Collection[str] = (),
     bases: Bases | None = None,
 ) -> Comparison:
     """Compare two records.
 
     `blame` gives for a finding who made it, as a clause for its explanation. `today` decides which allowances
     have expired (default: the date in UTC). `every_allowance_needed` is turned off for comparisons that the
-    allowances were not written for. With `bases`, what differs because the machines stand on different base images is
-    told apart, and does not make them different. Raises TdiError for a record that turns out to be damaged.
+    allowances were not written for; `needed_otherwise` are the ids of those that something else needs. With `bases`,
+    what differs because the machines stand on different base images is told apart, and does not make them different.
+    Raises TdiError for a record that turns out to be damaged.
     """
     rules = rules or Rules()
     names = names or Names()
@@ -137,7 +139,7 @@ def compare(
         compared=compared,
         not_compared=not_compared,
         not_acceptable=tuple(not_acceptable),
-        problems=allowances.problems(every_allowance_needed=every_allowance_needed),
+        problems=allowances.problems(needed_otherwise, every_allowance_needed=every_allowance_needed),
     )
 
 
@@ -293,12 +295,12 @@ class _Allowances:
             difference = replace(difference, attributes=left)
         return difference
 
-    def problems(self, *, every_allowance_needed: bool) -> tuple[str, ...]:
+    def problems(self, needed_otherwise: Collection[str], *, every_allowance_needed: bool) -> tuple[str, ...]:
         """A sentence for each allowance that has expired or that nothing needed."""
         expired = [f"The allowance {e.scope} {e.match} expired on {e.until} ({e.reason})." for e in self._expired]
         unused = [
             f"Nothing needs the allowance {entry.scope} {entry.match} any more ({entry.reason}): remove it."
             for entry in self._valid
-            if id(entry) not in self._used
+            if id(entry) not in self._used and entry.id not in needed_otherwise
         ]
         return (*expired, *(unused if every_allowance_needed else ()))

@@ -23,7 +23,7 @@ from tdi.state.finding import Difference, Finding, Kind, Names
 from tdi.state.fleet_recording import Inventory, Recording, read_inventory, record_hosts
 from tdi.state.own_names import Adaptable, Reference, compare_machines
 from tdi.state.record import RecordFile
-from tdi.state.rules import CONTENT, Allowance, Rules
+from tdi.state.rules import CONTENT, Rules
 
 SCHEMA = 1
 """Version of the JSON form of a fleet's report."""
@@ -254,7 +254,7 @@ class _Findings:
             if finding.kind is Kind.ONLY_B:
                 said.add((finding.scope, finding.key, None))
         for finding in {(finding.id, finding.why): finding for finding in broken}.values():
-            entry = next((entry for entry in self._allow if _allows(entry, finding)), None)
+            entry = next((entry for entry in self._allow if entry.covers_alone(finding.differences[0])), None)
             if entry:
                 self.suppressed[entry.id] += entry.id not in taken
             elif not said & {(finding.scope, finding.key, attribute) for attribute in (None, *finding.attributes)}:
@@ -317,15 +317,6 @@ class _Findings:
             replace(host, status=Status.DIFFERENT) if host.name in hosts and host.status is Status.SAME else host
             for host in self.hosts
         ]
-
-
-def _allows(entry: Allowance, broken: Finding) -> bool:
-    """Whether an allowance takes what is wrong on a host by itself, though it was written for a difference."""
-    [difference] = broken.differences
-    # There is no other side that could be as the entry says.
-    entry = replace(entry, value={side: values for side, values in entry.value.items() if side == "b"})
-    readings = (difference, replace(difference, kind=Kind.ONLY_B, attributes=()))
-    return any(entry.covers(reading) is not None for reading in readings)
 
 
 def _sides(finding: Finding, head: Difference) -> str:

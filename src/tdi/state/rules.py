@@ -8,7 +8,7 @@ showed the need for it, and has examples of what it must and must not match, whi
 import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -260,6 +260,13 @@ class Allowance:
         taken = tuple(name for name in difference.attributes if not self.attributes or name in self.attributes)
         return taken or None
 
+    def covers_alone(self, broken: Difference) -> bool:
+        """Whether it takes what is wrong on a machine by itself, though it was written for a difference."""
+        # There is no other side that could be as the entry says.
+        entry = replace(self, value={side: values for side, values in self.value.items() if side == "b"})
+        readings = (broken, replace(broken, kind=Kind.ONLY_B, attributes=()))
+        return any(entry.covers(reading) is not None for reading in readings)
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -273,6 +280,12 @@ class Rules:
     def noise_for(self, scope: str) -> tuple[NoiseRule, ...]:
         """The noise rules of a scope, in order."""
         return tuple(rule for rule in self.noise if rule.scope == scope)
+
+    def accepting(self, broken: Difference, today: dt.date | None = None) -> Allowance | None:
+        """The allowance that takes what is wrong on a machine by itself; none that has expired before `today` (UTC)."""
+        day = today or dt.datetime.now(dt.UTC).date()
+        valid = (entry for entry in self.allow if not (entry.until and entry.until < day))
+        return next((entry for entry in valid if entry.covers_alone(broken)), None)
 
 
 def load_rules(path: Path | None) -> Rules:
