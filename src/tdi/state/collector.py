@@ -36,7 +36,7 @@ from contextlib import suppress
 
 TYPE_CHECKING = False  # as typing's, without the time that importing typing takes
 if TYPE_CHECKING:
-    from typing import IO, Any, Callable
+    from typing import IO, Any, Callable, Iterator
 
 # A configuration file beyond this is data, not something that a person reads in a report.
 TEXT_LIMIT = 64 * 1024
@@ -2715,13 +2715,11 @@ def collect_small_scopes(machine: Machine, output: int, wanted: list[str]) -> No
             scope.missing("%s: %s" % (type(error).__name__, error))
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
-        body = ",\n".join(
+        header = status_of(scope)
+        body = "\n".join(
             encode_key(key) + ": " + encode(attributes) for key, attributes in sorted(scope.objects.items())
         )
-        header = status_of(scope)
-        header.update(
-            scope=name, count=len(scope.objects), length=len(body), seconds=round(time.monotonic() - began, 3)
-        )
+        header.update(scope=name, length=len(body), seconds=round(time.monotonic() - began, 3))
         write_all(output, (encode(header) + "\n" + body).encode("ascii"))
 
 
@@ -2830,46 +2828,80 @@ def hand_over(describer: Describer, output: int) -> None:
     describer.size = 0
 
 
-def parts(data: bytes) -> list[tuple[dict[str, Any], bytes]]:
-    """The (header, body) parts that a child wrote."""
-    found = []
-    at = 0
-    while at < len(data):
-        end = data.find(b"\n", at)
-        if end < 0:
-            break
-        header = json.loads(data[at:end])
-        at = end + 1 + header["length"]
-        if at > len(data):
-            break
-        found.append((header, data[end + 1 : at]))
-    return found
-
-
-def drain(pipes: list[int]) -> dict[int, bytes]:
-    """Everything that comes out of the pipes until each has ended."""
-    chunks: dict[int, list[bytes]] = {pipe: [] for pipe in pipes}
-    open_pipes = list(pipes)
-    while open_pipes:
-        for pipe in select.select(open_pipes, [], [])[0]:
-            part = os.read(pipe, 1 << 20)
-            if part:
-                chunks[pipe].append(part)
-            else:
-                open_pipes.remove(pipe)
+def receive(pipes: list[int]) -> Iterator[tuple[int, dict[str, Any], bytes]]:
+    """The (pipe, header, body) of what children write, as it comes, until each has ended; half a part is left out."""
+    buffers = {pipe: bytearray() for pipe in pipes}
+    while buffers:
+        for pipe in select.select(list(buffers), [], [])[0]:
+            data = os.read(pipe, 1 << 20)
+            if not data:
+                del buffers[pipe]
                 os.close(pipe)
-    return {pipe: b"".join(found) for pipe, found in chunks.items()}
+                continue
+            buffer = buffers[pipe]
+            buffer += data
+            while True:
+                end = buffer.find(b"\n")
+                if end < 0:
+                    break
+                header = json.loads(bytes(buffer[:end]))
+                size = end + 1 + header["length"]
+                if len(buffer) < size:
+                    break
+                yield pipe, header, bytes(buffer[end + 1 : size])
+                del buffer[:size]
 
 
 class FilesResult:
-    """The finished `files` scope."""
+    """The `files` scope, put together from what the walk and the workers send."""
 
     def __init__(self) -> None:
         self.header: dict[str, Any] = {"status": "ok", "reason": None}
-        self.body = b""
-        self.count = 0
         self.hashed = {"files": 0, "bytes": 0, "reused": 0}
         self.baseline: list[bytes] = []
+        self._found: list[tuple[str, bytes]] = []
+        self._linked: dict[tuple[int, int], list[int]] = {}
+        self._reasons: list[str] = []
+        self._fed = -1
+        self._done = 0
+
+    def add(self, header: dict[str, Any], body: bytes) -> None:
+        """Take in a part."""
+        if "sections" in header:
+            of_paths, of_lines, _ = header["sections"]
+            paths = body[:of_paths].decode("utf-8", "surrogateescape").split("\0")
+            for number, device, inode in header["linked"]:
+                self._linked.setdefault((device, inode), []).append(len(self._found) + number)
+            self._found += zip(paths, body[of_paths : of_paths + of_lines].split(b"\n"))  # noqa: B905 - since Python 3.10
+            self.baseline.append(body[of_paths + of_lines :])
+            return
+        self._reasons += header["skipped"]
+        self._fed = header.get("fed", self._fed)
+        if "done" in header:
+            self._done += header["done"]
+            for total, of_one in (("files", "hashed"), ("bytes", "bytes"), ("reused", "reused")):
+                self.hashed[total] += header[of_one]
+
+    def finish(self) -> list[bytes]:
+        """The lines in order, each with all names of its object; sets the header."""
+        found = self._found
+        for numbers in self._linked.values():
+            if len(numbers) > 1:
+                first = min(found[number][0] for number in numbers)
+                for number in numbers:
+                    path, line = found[number]
+                    key = encode_key(path) + ": "
+                    attributes = json.loads(line[len(key) :])
+                    found[number] = (path, (key + encode(dict(attributes, hardlink=first))).encode("ascii"))
+        if self._fed != self._done:
+            self._reasons.append(
+                "a process of the collector ended early: %d of %d paths are missing"
+                % (self._fed - self._done, self._fed)
+            )
+        if self._reasons:
+            self.header = {"status": "partial", "reason": said(sorted(self._reasons))}
+        found.sort()
+        return [line for _, line in found]
 
 
 def start_hashing(machine: Machine) -> list[tuple[int, int]]:
@@ -2883,48 +2915,6 @@ def start_hashing(machine: Machine) -> list[tuple[int, int]]:
     for end in (queue, *large):
         os.close(end)
     return [walker, *workers]
-
-
-def finish_files(outputs: list[bytes]) -> FilesResult:
-    """Put the workers' lines in order, and say which of them are names of one object."""
-    result = FilesResult()
-    found: list[tuple[str, str]] = []
-    linked: dict[tuple[int, int], list[int]] = {}
-    reasons: list[str] = []
-    fed = -1
-    done = 0
-    for output in outputs:
-        for header, body in parts(output):
-            if "sections" in header:
-                of_paths, of_lines, _ = header["sections"]
-                paths = body[:of_paths].decode("utf-8", "surrogateescape").split("\0")
-                lines = body[of_paths : of_paths + of_lines].decode("ascii").split("\n")
-                for number, device, inode in header["linked"]:
-                    linked.setdefault((device, inode), []).append(len(found) + number)
-                found += zip(paths, lines)  # noqa: B905 - see above
-                result.baseline.append(body[of_paths + of_lines :])
-                continue
-            reasons += header["skipped"]
-            fed = header.get("fed", fed)
-            if "done" in header:
-                done += header["done"]
-                for total, of_one in (("files", "hashed"), ("bytes", "bytes"), ("reused", "reused")):
-                    result.hashed[total] += header[of_one]
-    if fed != done:
-        reasons.append("a process of the collector ended early: %d of %d paths are missing" % (fed - done, fed))
-    for numbers in linked.values():
-        if len(numbers) > 1:
-            first = min(found[number][0] for number in numbers)
-            for number in numbers:
-                path, line = found[number]
-                key = encode_key(path) + ": "
-                found[number] = (path, key + encode(dict(json.loads(line[len(key) :]), hardlink=first)))
-    found.sort()
-    result.count = len(found)
-    result.body = ",\n".join([line for _, line in found]).encode("ascii")
-    if reasons:
-        result.header = {"status": "partial", "reason": said(sorted(reasons))}
-    return result
 
 
 def os_release(machine: Machine) -> dict[str, str]:
@@ -2990,40 +2980,44 @@ def record(settings: Settings, output: IO[bytes]) -> None:
             pipes += [pipe for _, pipe in hashing]
         except Exception as error:
             files_error = "%s: %s" % (type(error).__name__, error)
-    results = drain(pipes)
+    scopes: dict[str, tuple[dict[str, Any], list[bytes]]] = {}
+    seconds = {}
+    files = FilesResult()
+    for pipe, header, body in receive(pipes):
+        if pipe == small_pipe:
+            scopes[header["scope"]] = (header, body.split(b"\n") if body else [])
+            seconds[header["scope"]] = header["seconds"]
+        else:
+            files.add(header, body)
     files_done = time.monotonic()
     for child in children:
         os.waitpid(child, 0)
-    scopes: dict[str, tuple[dict[str, Any], bytes, int]] = {}
-    seconds = {}
-    for header, body in parts(results[small_pipe]):
-        scopes[header["scope"]] = (header, body, header["count"])
-        seconds[header["scope"]] = header["seconds"]
     for name in wanted:
         if name not in scopes:
-            scopes[name] = ({"status": "unavailable", "reason": "the collector's process ended early"}, b"", 0)
+            scopes[name] = ({"status": "unavailable", "reason": "the collector's process ended early"}, [])
     head = meta(machine)
-    head["hashed"] = {"files": 0, "bytes": 0, "reused": 0}
+    head["hashed"] = files.hashed
     if files_error:
-        scopes["files"] = ({"status": "unavailable", "reason": files_error}, b"", 0)
+        scopes["files"] = ({"status": "unavailable", "reason": files_error}, [])
     elif with_files:
-        result = finish_files([results[pipe] for pipe in pipes[1:]])
-        scopes["files"] = (result.header, result.body, result.count)
-        head["hashed"] = result.hashed
+        lines = files.finish()
+        scopes["files"] = (files.header, lines)
         seconds["files"] = round(files_done - began, 3)
         if settings.make_baseline:
-            write_baseline(output, result.baseline)
+            write_baseline(output, files.baseline)
     seconds["total"] = round(time.monotonic() - began, 3)
     head["seconds"] = seconds
     write_record(output, head, scopes)
 
 
-def write_record(output: IO[bytes], head: dict[str, Any], scopes: dict[str, tuple[dict[str, Any], bytes, int]]) -> None:
+def write_record(
+    output: IO[bytes], head: dict[str, Any], scopes: dict[str, tuple[dict[str, Any], list[bytes]]]
+) -> None:
     """Write the canonical layout: one object per line."""
     write = output.write
     write(b'{"schema": 1,\n"meta": ' + encode(head).encode("ascii") + b',\n"scopes": {\n')
     for number, name in enumerate(sorted(scopes)):
-        header, body, _ = scopes[name]
+        header, lines = scopes[name]
         if number:
             write(b",\n")
         write(
@@ -3032,9 +3026,11 @@ def write_record(output: IO[bytes], head: dict[str, Any], scopes: dict[str, tupl
                 % (name, header["status"], encode(header["reason"]))
             ).encode("ascii")
         )
-        write(body)
-        write(b"\n}}" if body else b"}}")
-    counts = {name: count for name, (_, _, count) in scopes.items()}
+        # By the thousand: the whole scope as one piece would take its memory once more.
+        for at in range(0, len(lines), 1000):
+            write((b",\n" if at else b"") + b",\n".join(lines[at : at + 1000]))
+        write(b"\n}}" if lines else b"}}")
+    counts = {name: len(lines) for name, (_, lines) in scopes.items()}
     write(b'\n},\n"end": {"objects": ' + encode(counts).encode("ascii") + b"}}\n")
     output.flush()
 
