@@ -1,8 +1,10 @@
 """A fleet: hosts are recorded through Ansible, compared with a reference, and grouped by what is found on them."""
 
 import datetime as dt
+import gzip
 import json
 import os
+import secrets
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
@@ -560,6 +562,7 @@ def test_a_fleet_of_containers(tmp_path: Path, tdi: Any):
     project = Project.find(Path(__file__).parent)
     run_id = machines.new_run_id()
     names = [f"tdi-{run_id}-web{number}" for number in range(COUNT)]
+    secret = [secrets.token_hex(8) for _ in range(3)]
     image = base_image.ensure(project).id
     options = scenario.load(project, "fresh").options
     inventory = tmp_path / "inventory.ini"
@@ -570,6 +573,11 @@ def test_a_fleet_of_containers(tmp_path: Path, tdi: Any):
         docker.run_detached(name, image, [*options, "--hostname", name], machines.labels(run_id))
         docker.wait_until_booted(name)
         docker.execute(name, ["sh", "-c", f"echo {name}.example.org > /etc/mailname"])
+        plant = (
+            f"echo 'password = {secret[0]}' > /etc/app.conf; useradd keeper; echo 'keeper:{secret[1]}' | chpasswd; "
+            f"mkdir /etc/app; printf -- '-----BEGIN PRIVATE KEY-----\\n{secret[2]}\\n' > /etc/app/key.pem"
+        )
+        docker.execute(name, ["sh", "-c", plant])
 
     try:
         with ThreadPoolExecutor(4) as pool:
@@ -580,6 +588,7 @@ def test_a_fleet_of_containers(tmp_path: Path, tdi: Any):
         docker.execute(names[5], ["useradd", "--uid", "1234", "backdoor"])
         docker.remove([names[9]])
         ended = tdi("state", "fleet", "-i", inventory, "--output", tmp_path / "out", "--forks", "2")
+        stored = docker.execute(names[0], ["grep", "^keeper:", "/etc/shadow"]).stdout.split(":")[1]
         left = docker.execute(names[0], ["find", "/root", "/tmp", "/var/tmp", "-newer", "/etc/mailname"]).stdout
     finally:
         machines.remove_run(run_id)
@@ -597,3 +606,10 @@ def test_a_fleet_of_containers(tmp_path: Path, tdi: Any):
     assert document["suppressed"]["own-names"] >= COUNT - 1
     assert validate(tmp_path / "out" / "records" / f"{names[0]}.json.gz") == []
     assert left == ""
+    # Neither in the records nor in the report, the log and what was printed.
+    written = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert {path.suffix for path in written} >= {".gz", ".json", ".log"}
+    texts = [gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes() for path in written]
+    everything = b"\n".join([*texts, ended.out.encode(), ended.err.encode()]).decode("utf-8", "replace")
+    assert "keeper" in everything
+    assert [word for word in [*secret, stored] if word in everything] == []
