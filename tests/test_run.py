@@ -17,8 +17,10 @@ from tdi import process, run
 from tdi.errors import TdiError
 
 CHILD = """
-import subprocess, sys, time
+import signal, subprocess, sys, time
 from tdi import process, run
+# Under nohup these tests inherit that a hang-up is ignored.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 run.interrupt_on_signals()
 with run.new_run() as this:
     # A child in a session of its own, whose parent is gone: only its environment tells whose it is.
