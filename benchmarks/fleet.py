@@ -108,6 +108,8 @@ def run(inventory: Path, hosts: int, forks: int, directory: Path) -> Cost:
     output = directory / f"out-{hosts}"
     command = [Path(sys.executable).parent / "tdi", "state", "fleet", "--inventory", inventory]
     command += ["--forks", str(forks), "--output", output, "--format", "json"]
+    if hosts == 1:  # which has no other to be compared with
+        command += ["--reference", directory / "record.json"]
     environment = {**os.environ, MARK: "1", "PATH": f"{fakes}{os.pathsep}{os.environ['PATH']}"}
     began = time.monotonic()
     highest = recorded = 0.0
