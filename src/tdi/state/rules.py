@@ -81,9 +81,9 @@ BUILT_IN = (
     NoiseRule(
         "package-lists",
         "files",
-        r"^/var/lib/apt/(lists/.+|periodic/[a-z-]+-stamp)$",
+        r"^/var/lib/apt/(lists/.+|periodic/[a-z-]+-stamp|daily_lock)$",
         "apt's lists are as old as the last apt-get update; the sources are compared in the scope apt",
-        ("/var/lib/apt/lists/lock", "/var/lib/apt/lists/mirror_dists_trixie_InRelease"),
+        ("/var/lib/apt/lists/lock", "/var/lib/apt/lists/mirror_dists_trixie_InRelease", "/var/lib/apt/daily_lock"),
         ("/var/lib/apt/lists", "/etc/apt/sources.list", "/var/lib/apt/extended_states"),
     ),
     NoiseRule(
@@ -99,10 +99,16 @@ BUILT_IN = (
         "files",
         r"^(/var/lib/dpkg/(status|diversions|statoverride)-old"
         r"|/var/cache/debconf/(config|templates)\.dat-old"
+        r"|/var/backups/(dpkg\.(arch|diversions|statoverride|status)|apt\.extended_states|alternatives\.tar)\.[0-9]+(\.gz)?"
         r"|/etc/(passwd|group|shadow|gshadow|subuid|subgid)-)$",
-        "there once the database was written to; they hold what it was before",
-        ("/etc/passwd-", "/var/lib/dpkg/status-old", "/var/cache/debconf/config.dat-old"),
-        ("/etc/passwd", "/etc/hosts-", "/var/lib/dpkg/status", "/etc/nginx/nginx.conf-old"),
+        "there once the database was written to, or a timer ran; they hold what it was before",
+        (
+            "/etc/passwd-",
+            "/var/lib/dpkg/status-old",
+            "/var/cache/debconf/config.dat-old",
+            "/var/backups/dpkg.status.1.gz",
+        ),
+        ("/etc/passwd", "/etc/hosts-", "/var/lib/dpkg/status", "/etc/nginx/nginx.conf-old", "/var/backups/site.tar.0"),
     ),
     NoiseRule(
         "loader-auxiliary-cache",
