@@ -6,7 +6,7 @@ from typing import Any
 
 from by_hand import directory, file, of_package, package, record
 
-from tdi.state.plan import TEXT_LINES, Plan, plan
+from tdi.state.plan import LINES, TEXT_LINES, Plan, plan
 from tdi.state.record import ScopeHeader, ScopeStatus
 
 
@@ -32,7 +32,7 @@ def test_what_comes_goes_and_changes_is_marked_and_counted(tmp_path: Path):
     assert list(made.lines()) == [
         "~ packages x: 1 → 2",
         "- files /srv/gone",
-        "+ files /srv/new: dir (+1 more inside)",
+        "+ files /srv/new: dir (with 1 in files)",
         "~ systemd x.service: enablement disabled → enabled",
         "Plan: 1 to add, 2 to change, 1 to remove.",
     ]
@@ -49,7 +49,28 @@ def test_a_long_diff_is_cut_and_says_so(tmp_path: Path):
     new = {"/etc/x": file(text="".join(f"{number}\n" for number in range(500)))}
     lines = list(planned(tmp_path, files=({}, new)).lines())
     assert len(lines) == TEXT_LINES + 3
-    assert lines[-2].endswith("more lines")
+    assert lines[-2].endswith(f"{501 - TEXT_LINES} more lines of the text")
+
+
+def test_the_plan_of_many_long_texts_still_ends_with_its_sum(tmp_path: Path):
+    new = {f"/etc/{name}": file(text="".join(f"{number}\n" for number in range(500))) for name in range(300)}
+    lines = list(planned(tmp_path, files=({}, new)).lines())
+    assert len(lines) < 4 * LINES
+    assert lines[-2:] == ["… 200 more steps", "Plan: 300 to add, 0 to change, 0 to remove."]
+
+
+def test_restarted_and_reloaded_services_are_named(tmp_path: Path):
+    runs = {"kept": ["1", "10"], "restarted": ["2", "20"], "reloaded": ["3", "30"], "gone": ["4", "40"]}
+    later = {"kept": ["1", "10"], "restarted": ["9", "90"], "reloaded": ["3", "90"], "new": ["5", "50"]}
+    machine = {"files": {"/etc/x": file()}}
+    with record(tmp_path / "a", machine, runs=runs) as before, record(tmp_path / "b", machine, runs=later) as after:
+        made = plan(before, after)
+    assert list(made.lines()) == [
+        "! restarted: restarted",
+        "! reloaded: reloaded",
+        "Plan: 0 to add, 0 to change, 0 to remove.",
+    ]
+    assert (made.as_json()["restarted"], made.as_json()["reloaded"]) == (["restarted"], ["reloaded"])
 
 
 def test_the_files_of_an_upgraded_package_are_counted_only(tmp_path: Path):
@@ -59,7 +80,7 @@ def test_the_files_of_an_upgraded_package_are_counted_only(tmp_path: Path):
         packages=({"x": package("1")}, {"x": package("2")}),
         files=({"/usr/bin/x": file(origin=origin)}, {"/usr/bin/x": file(origin=origin, hash="b2:2")}),
     )
-    assert next(made.lines()) == "~ packages x: 1 → 2 (+1 more inside)"
+    assert next(made.lines()) == "~ packages x: 1 → 2 (with 1 in files)"
 
 
 def test_a_restart_is_a_step(tmp_path: Path):

@@ -254,6 +254,8 @@ class Scope:
         self.objects: dict[str, dict[str, Any]] = {}
         self.reasons: list[str] = []
         self.unavailable = ""
+        # What the record says of the machine without comparing it: it differs from moment to moment.
+        self.meta: dict[str, Any] = {}
 
     def missing(self, reason: str) -> None:
         """Say that a part of the scope could not be collected."""
@@ -1247,7 +1249,9 @@ def unit_states(machine: Machine, scope: Scope) -> dict[str, dict[str, str]]:
     asked = ["*"]
     if not units_of(machine).changed_since(units_read(machine)):
         asked = sorted({process.unit for process in all_processes(machine).values()} & set(found))
-    properties = "Id,ActiveState,SubState,NeedDaemonReload,Transient,FragmentPath,StateChangeTimestampMonotonic"
+    properties = (
+        "Id,ActiveState,SubState,NeedDaemonReload,Transient,FragmentPath,StateChangeTimestampMonotonic,InvocationID"
+    )
     if asked:
         status, output, cut = machine.run(["systemctl", "show", "--no-pager", "--property=" + properties, "--", *asked])
         if status or cut:
@@ -1311,6 +1315,11 @@ def systemd(machine: Machine, scope: Scope) -> None:
         return
     enablement = unit_file_states(machine, scope)
     states = unit_states(machine, scope)
+    scope.meta["runs"] = {
+        name: [fields.get("InvocationID", ""), fields.get("StateChangeTimestampMonotonic", "")]
+        for name, fields in states.items()
+        if name.endswith(".service") and fields["ActiveState"] == "active" and fields.get("InvocationID")
+    }
     units = units_of(machine)
     names = set(enablement)
     for name, fields in states.items():
@@ -2719,7 +2728,7 @@ def collect_small_scopes(machine: Machine, output: int, wanted: list[str]) -> No
         body = "\n".join(
             encode_key(key) + ": " + encode(attributes) for key, attributes in sorted(scope.objects.items())
         )
-        header.update(scope=name, length=len(body), seconds=round(time.monotonic() - began, 3))
+        header.update(scope=name, length=len(body), seconds=round(time.monotonic() - began, 3), meta=scope.meta)
         write_all(output, (encode(header) + "\n" + body).encode("ascii"))
 
 
@@ -2982,11 +2991,13 @@ def record(settings: Settings, output: IO[bytes]) -> None:
             files_error = "%s: %s" % (type(error).__name__, error)
     scopes: dict[str, tuple[dict[str, Any], list[bytes]]] = {}
     seconds = {}
+    told: dict[str, Any] = {}
     files = FilesResult()
     for pipe, header, body in receive(pipes):
         if pipe == small_pipe:
             scopes[header["scope"]] = (header, body.split(b"\n") if body else [])
             seconds[header["scope"]] = header["seconds"]
+            told.update(header["meta"])
         else:
             files.add(header, body)
     files_done = time.monotonic()
@@ -2996,6 +3007,7 @@ def record(settings: Settings, output: IO[bytes]) -> None:
         if name not in scopes:
             scopes[name] = ({"status": "unavailable", "reason": "the collector's process ended early"}, [])
     head = meta(machine)
+    head.update(told)
     head["hashed"] = files.hashed
     if files_error:
         scopes["files"] = ({"status": "unavailable", "reason": files_error}, [])

@@ -1,7 +1,8 @@
 """The plan: what a change does to a machine in production, from its record before and after the change."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -9,7 +10,7 @@ from tdi.state.compare import Comparison, compare
 from tdi.state.explain import show
 from tdi.state.finding import Difference, Kind, Names
 from tdi.state.record import RecordFile
-from tdi.state.reports import printable
+from tdi.state.reports import amount, printable
 from tdi.state.reports.text import unified
 from tdi.state.rules import Rules
 
@@ -17,6 +18,9 @@ NAMES = Names("before", "after")
 
 TEXT_LINES = 40
 """Lines of a text diff that are shown of one file."""
+
+LINES = 100
+"""Steps that are shown, and lines of all text diffs together."""
 
 _MARKS = {Kind.ONLY_A: "-", Kind.ONLY_B: "+", Kind.CHANGED: "~"}
 _ORDER = ("packages", "users", "groups", "files", "systemd", "processes", "listeners")
@@ -32,8 +36,8 @@ class Step:
     key: str
     detail: str
     """What changes of it, in a few words; empty for what comes or goes as a whole."""
-    inside: int
-    """How many differences follow from it."""
+    inside: Mapping[str, int]
+    """Scope → how many differences follow from it."""
     diff: tuple[str, ...]
     """Lines of a unified diff of the text, where it was recorded."""
 
@@ -50,6 +54,10 @@ class Plan:
     steps: tuple[Step, ...]
     not_compared: tuple[str, ...]
     """Scopes that are missing from the plan."""
+    restarted: tuple[str, ...] = ()
+    """Services that run, as they did before, and were started anew in between."""
+    reloaded: tuple[str, ...] = ()
+    """Services that were told to read their configuration again, and not restarted."""
 
     def counts(self) -> dict[str, int]:
         """Return how many things are added, changed and removed."""
@@ -70,28 +78,39 @@ class Plan:
                     "scope": step.scope,
                     "key": step.key,
                     "detail": step.detail,
-                    "inside": step.inside,
+                    "inside": sum(step.inside.values()),
                     "diff": list(step.diff),
                 }
                 for step in self.steps
             ],
+            "restarted": list(self.restarted),
+            "reloaded": list(self.reloaded),
             "not_compared": list(self.not_compared),
         }
 
     def lines(self) -> Iterator[str]:
-        """Yield the plan as lines of text, safe to print."""
-        if not self.steps:
-            yield "Plan: the change does nothing to this machine."
-        for step in self.steps:
+        """Yield the plan as lines of text, safe to print; of many steps and long texts the begin, and how many more."""
+        room = LINES
+        for step in self.steps[:LINES]:
             detail = f": {step.detail}" if step.detail else ""
-            inside = f" (+{step.inside} more inside)" if step.inside else ""
-            yield printable(f"{step.mark} {step.scope} {step.key}{detail}{inside}")
-            yield from (f"    {printable(line.expandtabs(4))}" for line in step.diff[:TEXT_LINES])
-            if len(step.diff) > TEXT_LINES:
-                yield f"    … {len(step.diff) - TEXT_LINES} more lines"
-        if self.steps:
+            inside = ", ".join(f"{count} in {scope}" for scope, count in sorted(step.inside.items()))
+            yield printable(f"{step.mark} {step.scope} {step.key}{detail}{f' (with {inside})' if inside else ''}")
+            kept = step.diff[: min(TEXT_LINES, max(room, 0))]
+            room -= len(kept)
+            yield from (f"    {printable(line.expandtabs(4))}" for line in kept)
+            if len(step.diff) > len(kept):
+                yield f"    … {amount(len(step.diff) - len(kept), 'more line')} of the text"
+        if len(self.steps) > LINES:
+            yield f"… {amount(len(self.steps) - LINES, 'more step')}"
+        if self.restarted:
+            yield printable(f"! restarted: {', '.join(self.restarted)}")
+        if self.reloaded:
+            yield printable(f"! reloaded: {', '.join(self.reloaded)}")
+        if self.steps or self.restarted or self.reloaded:
             counts = self.counts()
             yield f"Plan: {counts['add']} to add, {counts['change']} to change, {counts['remove']} to remove."
+        else:
+            yield "Plan: the change does nothing to this machine."
         yield from (f"Not in the plan: {printable(scope)}" for scope in self.not_compared)
 
 
@@ -101,7 +120,16 @@ def plan(before: RecordFile, after: RecordFile) -> Plan:
     The built-in rules take off what changes by itself; allowances are for other comparisons. Raises TdiError for a
     damaged record.
     """
-    return of_comparison(compare(before, after, Rules(), names=NAMES))
+    made = of_comparison(compare(before, after, Rules(), names=NAMES))
+    restarted, reloaded = _runs(before.meta.get("runs", {}), after.meta.get("runs", {}))
+    return replace(made, restarted=restarted, reloaded=reloaded)
+
+
+def _runs(before: Mapping[str, Sequence[str]], after: Mapping[str, Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+    """The services that were restarted, and those that were only reloaded."""
+    changed = [unit for unit in sorted(before.keys() & after.keys()) if before[unit] != after[unit]]
+    restarted = tuple(unit for unit in changed if before[unit][0] != after[unit][0])
+    return restarted, tuple(unit for unit in changed if unit not in restarted)
 
 
 def of_comparison(comparison: Comparison) -> Plan:
@@ -124,7 +152,8 @@ def _step(group: tuple[Difference, ...]) -> Step:
         if len(texts) > 1:
             diff.append(f"{_MARKS[difference.kind]} {difference.key}")
         diff += islice(unified(first, second, ("", ""), context=1), 2, None)
-    return Step(head.kind, head.scope, head.key, _DETAILS.get(head.scope, _detail)(head), len(group) - 1, tuple(diff))
+    inside = Counter(difference.scope for difference in group[1:])
+    return Step(head.kind, head.scope, head.key, _DETAILS.get(head.scope, _detail)(head), inside, tuple(diff))
 
 
 def _package(head: Difference) -> str:
