@@ -62,15 +62,14 @@ def test_findings_show_why_and_what_to_do_and_long_lists_are_cut(shown: Callable
     verdict = passed()
     verdict.same_state = SameState.DIFFERENT
     verdict.findings = [
-        {"scope": "files", "key": f"/srv/[{n}]", "severity": "high", "why": f"why {n}.", "action": f"do {n}."}
+        {"id": f"id{n}", "severity": "left-over", "owner": "nobody", "why": f"why [{n}].", "action": f"do {n}."}
         for n in range(12)
     ]
     verdict.problems = ["an entry that nothing needs"]
     text = shown(verdict)
     assert "same state: no, 12 findings" in text
-    assert "files /srv/[0] [high]" in text
-    assert "why 9. do 9." in text
-    assert "why 10." not in text
+    assert "  left-over  why [9]. → do 9. [id9, owner nobody]" in text.splitlines()
+    assert "why [10]." not in text
     assert "and 2 more" in text
     assert "an entry that nothing needs" in text
 

@@ -11,8 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from tdi import ansible, machines
-from tdi.console import err, out, say
+from tdi.console import beside, err, out, say
 from tdi.pytest_run import TestOutcome
+from tdi.state.reports import terminal
 from tdi.verdict import Class, Result, SameState, Step, Verdict
 
 _STYLES = {Result.PASS: "green", Result.FAIL: "bold red", Result.ERROR: "bold yellow"}
@@ -28,8 +29,8 @@ _MEANINGS = {
 }
 
 _SHOWN_FINDINGS = 10
+_PARTS = ("severity", "why", "action", "owner", "id")
 _SHOWN_LINES = 12
-_SHOWN_PLAN = 20
 
 
 class Display:
@@ -108,17 +109,22 @@ def show(verdict: Verdict, artifacts: Path, title: str = "") -> None:
     if verdict.trouble:
         out.print(f"cause: {verdict.trouble} {verdict.remedy}".rstrip(), markup=False)
     total = verdict.seconds.get("total", 0.0)
-    out.print(f"platform {verdict.platform or 'unknown'}, {total:.0f} s; logs and records: {artifacts}", markup=False)
+    platform = verdict.platform or "unknown"
+    out.print(f"platform {platform}, {total:.0f} s; logs and records: {_near(artifacts)}", markup=False)
+
+
+def _near(path: Path) -> Path:
+    """A path as it is named from here, where it is below."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _show_plan(verdict: Verdict) -> None:
     if verdict.plan:
         out.print()
         out.print("what the change does to production:", style="bold")
-        for line in verdict.plan[:_SHOWN_PLAN]:
-            out.print(f"  {line}", markup=False)
-        if len(verdict.plan) > _SHOWN_PLAN:
-            out.print(f"  … {len(verdict.plan) - _SHOWN_PLAN} more lines in records/plan.json")
+        for line in verdict.plan:
+            out.print(Text(f"  {line}", style=_plan_style(line)))
 
 
 def _show_state(verdict: Verdict) -> None:
@@ -131,15 +137,23 @@ def _show_state(verdict: Verdict) -> None:
     elif verdict.same_state is SameState.DIFFERENT:
         found = len(verdict.findings)
         out.print(f"same state: no, {found} finding{'' if found == 1 else 's'}", style="bold")
-        for finding in verdict.findings[:_SHOWN_FINDINGS]:
-            out.print(f"  {finding['scope']} {finding['key']} [{finding['severity']}]", markup=False)
-            out.print(f"    {finding['why']} {finding['action']}", markup=False)
+        shown = verdict.findings[:_SHOWN_FINDINGS]
+        width = max((len(each["severity"]) for each in shown), default=0)
+        for each in shown:
+            line = terminal.finding(*(each[part] for part in _PARTS), width=width)
+            beside(out, Text("  ") + line.margin, *line.parts)
         if len(verdict.findings) > _SHOWN_FINDINGS:
-            out.print(f"  … and {len(verdict.findings) - _SHOWN_FINDINGS} more in the comparison's JSON")
+            out.print(f"  … and {len(verdict.findings) - _SHOWN_FINDINGS} more: records/same-state.html has all.")
         for problem in verdict.problems:
             out.print(f"  {problem}", markup=False)
     else:
         out.print(f"same state: not known ({verdict.not_compared})", markup=False)
+
+
+def _plan_style(line: str) -> str:
+    """Green for what is added, red for what is removed, of the steps as of the lines of a text."""
+    mark = line[4:5] if line.startswith("    ") else line[:1]
+    return {"+": "green", "-": "red", "~": "yellow", "!": "yellow", "@": "cyan"}.get(mark, "")
 
 
 def _cell(result: Result) -> Text:

@@ -124,7 +124,7 @@ def same_state(
 def second_run(comparison: Comparison, mine: MachineOutcome) -> None:
     """Judge what the second run did to a machine, whatever its tasks reported: `changed_when` can be wrong."""
     if comparison.findings and mine.steps.get(Step.IDEMPOTENCE) is Result.PASS:
-        what = "\n".join(f"{found.scope} {found.key}: {found.why}" for found in comparison.findings)
+        what = "\n".join(found.why for found in comparison.findings)
         mine.set(Step.IDEMPOTENCE, Result.FAIL, f"the second run changed the machine, and no task reported it:\n{what}")
 
 

@@ -55,10 +55,12 @@ def try_all(
             _patched_copy(project, head, patch, Path(directory))
     verdicts: dict[str, Verdict] = {}
     for patch, artifacts in zip(patches, _own_directories(project, patches), strict=True):
+        if verdicts:
+            out.print()
         verdicts[str(patch)] = try_one(project, patch, head, artifacts)
         display.show(verdicts[str(patch)], artifacts, str(patch))
         if patch in expected:
-            out.print(f"expected: {expected[patch]}\n")
+            out.print(f"expected: {expected[patch]}")
     write({"schema": 1, "patches": {name: verdict.as_json() for name, verdict in verdicts.items()}})
     if expected:
         return _as_expected(verdicts, expected)

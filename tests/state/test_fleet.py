@@ -445,6 +445,10 @@ def test_reports_escape_what_a_host_sends(hosts: Hosts):
     assert "\x1b" not in printed(fleet) + report.render(fleet)
     assert "<script>" not in report.render(fleet)
     assert "<b>" not in report.render(fleet)
+    page = report.page(fleet)
+    assert "\x1b" not in page
+    assert hostile not in page
+    assert page.count("[2J <b>") == 0
 
 
 def test_markdown_keeps_its_limit(hosts: Hosts):
@@ -505,6 +509,7 @@ def test_each_host_is_recorded_or_the_reason_is_given(local: Callable[..., Path]
         assert kept.meta["own"] == {"names": ["web1", "web1"], "addresses": ["192.0.2.1", "192.0.2.2"]}
         assert kept.meta["target"] == "web1"
     assert json.loads((output / "report.json").read_text())["result"] == "unknown"
+    assert "1 of 3 hosts" in (output / "report.html").read_text()
 
     # One of these records, and the common state, serve as the reference of another run.
     for reference in (output / "records" / "web3.json.gz", output / "common-state.json.gz"):

@@ -110,6 +110,20 @@ def test_the_terminal_is_coloured_only_where_it_is_one(tmp_path: Path):
     assert "\x1b[" in text(of(tmp_path, 1), force_terminal=True)
 
 
+@pytest.mark.parametrize("width", [40, 60, 100, 250])
+def test_on_a_terminal_lines_break_at_words_and_stay_beside_the_margin(tmp_path: Path, width: int):
+    written = io.StringIO()
+    terminal.show(of(tmp_path, 1), Console(file=written, width=width, force_terminal=True, no_color=True))
+    lines = re.sub(r"\x1b\[[\d;]*m", "", written.getvalue()).splitlines()
+    assert max(map(len, lines)) <= min(width, 120)
+    begin = next(number for number, line in enumerate(lines) if line.split("  ")[0] == "configuration")
+    last = next(number for number, line in enumerate(lines) if "owner nobody]" in line)
+    indent = 2 if width < 72 else len("configuration  ")
+    assert {len(line) - len(line.lstrip()) for line in lines[begin + 1 : last + 1]} == {indent}
+    finding = " ".join(" ".join(lines[begin : last + 1]).split())
+    assert finding in " ".join(text(of(tmp_path, 1)).split())
+
+
 @pytest.mark.parametrize("form", ["text", "markdown", "html"])
 def test_what_was_not_compared_is_shown(tmp_path: Path, form: str):
     machine = {"packages": {"x": package()}}
@@ -184,7 +198,7 @@ def test_an_allowance_that_nothing_needs_is_shown(tmp_path: Path, form: str):
 def test_the_page_needs_nothing_from_elsewhere(tmp_path: Path):
     page = html.render(of(tmp_path, 5))
     assert "default-src 'none'" in page
-    assert re.findall(r"""(?:src|href)\s*=|https?:|@import|url\(""", page) == []
+    assert re.findall(r"""(?:src|href)\s*=(?! "#")|https?:|@import|url\(""", page) == []
 
 
 def test_the_page_holds_findings_suppressed_and_texts(tmp_path: Path):

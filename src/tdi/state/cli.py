@@ -136,8 +136,8 @@ def diff_command(
 )
 @click.option("--text", multiple=True, metavar="REGEX", help="Keep the text of files with such paths (^…$).")
 @click.option("--rules", type=_file, help="The rules file; without it only the built-in rules hold.")
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Keep records, report and log here.")
-@click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Keep records, reports and log here.")
+@click.option("--format", "form", type=click.Choice(["text", *_RENDERERS]), default="text", show_default=True)
 @click.option("--verbose", is_flag=True, help="Show every finding (text).")
 def fleet_command(
     inventories: tuple[str, ...],
@@ -181,10 +181,12 @@ def fleet_command(
     document = json.dumps(found.as_json(), indent=2) + "\n"
     if output:
         write_atomically(output / "report.json", document)
+        write_atomically(output / "report.html", fleet_report.page(found))
     if form == "text":
         fleet_report.show(found, console.out, verbose=verbose)
     else:
-        click.echo(document if form == "json" else fleet_report.render(found), nl=False)
+        forms = {"json": lambda _: document, "markdown": fleet_report.render, "html": fleet_report.page}
+        click.echo(forms[form](found), nl=False)
     return _CODES[found.result]
 
 

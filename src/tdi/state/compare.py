@@ -62,6 +62,8 @@ class Comparison:
     """The scopes of `not_compared` for which the rules give no reason."""
     problems: tuple[str, ...]
     """Allowances that nothing needed, or that have expired."""
+    about: tuple[str, str] = ("", "")
+    """What each record is of, and when it was made."""
 
     @property
     def result(self) -> Result:
@@ -140,7 +142,19 @@ def compare(
         not_compared=not_compared,
         not_acceptable=tuple(not_acceptable),
         problems=allowances.problems(needed_otherwise, every_allowance_needed=every_allowance_needed),
+        about=(_about(a, names.a), _about(b, names.b)),
     )
+
+
+def _about(record: RecordFile, name: str) -> str:
+    """What a record says of itself, as far as it does."""
+    system = record.meta.get("os") or {}
+    said = (
+        str(record.meta.get("target") or ""),
+        f"{system.get('id', '')} {system.get('version_id', '')}".strip(),
+        re.sub(r"(.*)T(.*)Z", r"recorded \1 \2 UTC", str(record.meta.get("recorded_at") or "")),
+    )
+    return f"{name}: {', '.join(filter(None, said))}" if any(said) else ""
 
 
 def _reasons(rules: Rules, suppressed: Iterable[str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ import datetime as dt
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,8 @@ class Fleet:
     """Scope and why it was not compared → the hosts."""
     problems: tuple[str, ...]
     """Allowances that nothing needed, or that have expired."""
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    """Rule of `suppressed` → why it may take them."""
 
     @property
     def result(self) -> Result:
@@ -227,6 +229,7 @@ class _Findings:
         self._compared = 0
         self._not_compared: dict[str, list[str]] = {}
         self._problems: dict[str, None] = {}
+        self._reasons: dict[str, str] = {}
 
     def add(self, name: str, comparison: Comparison) -> None:
         """Take in the comparison of a host."""
@@ -235,6 +238,7 @@ class _Findings:
         for finding in findings:
             self._add(finding, (name,))
         self.suppressed.update(comparison.suppressed)
+        self._reasons |= comparison.reasons
         self._compared += sum(comparison.compared.values())
         for scope, why in comparison.not_compared.items():
             self._not_compared.setdefault(f"{scope}: {why}", []).append(name)
@@ -301,6 +305,7 @@ class _Findings:
             compared=self._compared,
             not_compared={why: tuple(hosts) for why, hosts in sorted(self._not_compared.items())},
             problems=tuple(self._problems),
+            reasons=self._reasons,
         )
 
     def _add_shared_secret(self, key: str, value: str, hosts: list[str]) -> None:

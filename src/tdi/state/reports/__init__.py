@@ -5,6 +5,8 @@ report escapes what means something in its own format.
 """
 
 from collections import Counter
+from json import dumps  # `json` is the report for programs
+from typing import Any
 
 from tdi.state.compare import Comparison, Result
 from tdi.state.finding import Severity
@@ -25,6 +27,19 @@ def _escape(letter: str) -> str:
     if code in _SURROGATES:
         return f"\\x{code - 0xDC00:02x}"
     return letter.encode("unicode_escape").decode("ascii")
+
+
+def shown(value: Any) -> str:
+    """Return a value of a record, safe to print: the members of a list, or the parts of an object, with commas."""
+    if isinstance(value, dict):
+        value = [f"{name}: {_flat(part)}" for name, part in sorted(value.items())]
+    if isinstance(value, list):
+        return printable(", ".join(map(_flat, value)) or "none")
+    return printable(_flat(value))
+
+
+def _flat(value: Any) -> str:
+    return value if isinstance(value, str) else dumps(value, sort_keys=True)
 
 
 def verdict(comparison: Comparison) -> tuple[str, str, str]:

@@ -1,19 +1,20 @@
-"""The report of a fleet, for a terminal and as Markdown: what the hosts are like, then what is found on which."""
+"""The report of a fleet for a terminal, a forge and a browser: what the hosts are like, what is found on which."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from tdi.console import beside
 from tdi.state.compare import Result
-from tdi.state.fleet import Fleet, Shared, Status
-from tdi.state.reports import amount, markdown, printable
-from tdi.state.reports.terminal import _COLOURS as COLOURS
-from tdi.state.reports.terminal import _VERDICTS as VERDICTS
-from tdi.state.reports.terminal import SHOWN
+from tdi.state.fleet import NAMES, Fleet, Shared, Status
+from tdi.state.reports import amount, html, markdown, printable, terminal
 
 _NAMED = 8
 """Hosts that are named in a line; JSON has all."""
+_PROBLEMS = 10
+"""Lines about hosts and rules at the head of the page; its tables have all."""
 _SYMBOLS = {Result.SAME: "✅", Result.DIFFERENT: "❌", Result.UNKNOWN: "⚠️"}
 
 
@@ -48,31 +49,25 @@ def verdict(fleet: Fleet) -> tuple[str, ...]:
 
 def show(fleet: Fleet, console: Console, *, verbose: bool = False) -> None:
     """Print the report on `console`; `verbose` shows every finding."""
-    for line in _lines(fleet, verbose=verbose):
-        console.print(line, soft_wrap=True)
+    for margin, parts in _lines(fleet, verbose=verbose):
+        beside(console, margin, *parts)
 
 
-def _lines(fleet: Fleet, *, verbose: bool) -> Iterator[Text]:
+def _lines(fleet: Fleet, *, verbose: bool) -> Iterator[terminal.Line]:
     first, *rest = verdict(fleet)
-    yield Text(printable(first), style=VERDICTS[fleet.result])
-    yield from (Text(printable(line)) for line in rest)
-    shown = fleet.findings if verbose else fleet.findings[:SHOWN]
+    yield terminal.said(first, terminal.VERDICTS[fleet.result])
+    yield from map(terminal.said, rest)
+    shown = fleet.findings if verbose else fleet.findings[: terminal.SHOWN]
     width = max((len(shared.finding.severity) for shared in shown), default=0)
     for shared in shown:
-        finding = shared.finding
-        line = Text(f"{finding.severity:<{width}}  ", style=COLOURS[finding.severity])
-        line.append(f"{share(fleet, shared)}: ", style="bold")
-        line.append(printable(finding.why), style="default")
-        line.append(f" → {printable(finding.action)}", style="green")
-        line.append(f" [{finding.id}, owner {printable(finding.owner)}]", style="dim")
-        yield line
-        yield Text(f"{'':<{width}}  {printable(_names(fleet, shared.hosts))}", style="dim")
+        each = shared.finding
+        hosts = share(fleet, shared)
+        yield terminal.finding(each.severity, each.why, each.action, each.owner, each.id, hosts=hosts, width=width)
+        yield terminal.Line(Text(" " * (width + 2)), (Text(printable(_names(fleet, shared.hosts)), style="dim"),))
     if len(shown) < len(fleet.findings):
-        yield Text(f"… and {len(fleet.findings) - len(shown):,} more: --verbose, or --format json.", style="dim")
+        yield terminal.said(f"… and {len(fleet.findings) - len(shown):,} more: --verbose, or --format html.", "dim")
     if verbose:
-        yield from (
-            Text(f"suppressed {count:,}: {printable(rule)}", style="dim") for rule, count in fleet.suppressed.items()
-        )
+        yield from (terminal.said(f"suppressed {count:,}: {rule}", "dim") for rule, count in fleet.suppressed.items())
 
 
 def share(fleet: Fleet, shared: Shared) -> str:
@@ -126,3 +121,42 @@ def render(fleet: Fleet, limit: int = markdown.LIMIT) -> str:
     if left:
         parts.append(f"\n{amount(left, 'more finding')}: see the JSON report.")
     return "\n".join(parts) + "\n"
+
+
+def page(fleet: Fleet) -> str:
+    """Return the report as one HTML page."""
+    budget = html.Budget(html.BUDGET)
+    first, basis, *rest = (printable(line) for line in verdict(fleet))
+    numbers = {host.name: number for number, host in enumerate(fleet.hosts)}
+    return html.page(
+        {
+            "result": fleet.result.value,
+            "title": amount(len(fleet.hosts), "host"),
+            "verdict": [first, basis, "" if fleet.not_compared else "Not compared: nothing."],
+            "about": "",
+            "names": (NAMES.a, NAMES.b),
+            "problems": [
+                *rest[:_PROBLEMS],
+                *([f"… and {len(rest) - _PROBLEMS:,} more."] if len(rest) > _PROBLEMS else []),
+            ],
+            "suppressed": html.rules(fleet.suppressed, fleet.reasons),
+            "compared": [],
+            "not_compared": [
+                [*map(printable, why.split(": ", 1)), printable(_names(fleet, hosts))]
+                for why, hosts in fleet.not_compared.items()
+            ],
+            "findings": [_shared(fleet, shared, numbers, budget) for shared in fleet.findings],
+            "from_bases": [],
+            "hosts": [[printable(host.name), host.status.value, printable(host.why)] for host in fleet.hosts],
+        }
+    )
+
+
+def _shared(fleet: Fleet, shared: Shared, numbers: Mapping[str, int], budget: html.Budget) -> dict[str, Any]:
+    return {
+        **html.finding(shared.finding, budget),
+        "count": shared.differences,
+        "share": share(fleet, shared),
+        "which": printable(_names(fleet, shared.hosts)),
+        "hosts": [numbers[name] for name in shared.hosts],
+    }
