@@ -74,6 +74,19 @@ def test_findings_show_why_and_what_to_do_and_long_lists_are_cut(shown: Callable
     assert "an entry that nothing needs" in text
 
 
+def test_what_a_machine_says_cannot_act_on_the_terminal(shown: Callable[..., str], capsys: pytest.CaptureFixture[str]):
+    hostile = "\x1b[31mred\x1b]0;title\x07\u202e"
+    verdict = passed()
+    verdict.same_state, verdict.problems = SameState.DIFFERENT, [hostile]
+    verdict.fresh.set(Step.CONVERGE, Result.FAIL, f"\ttask failed: {hostile}")
+    text = shown(verdict, hostile) + shown(Verdict(trouble=hostile, not_compared=hostile))
+    console.say(hostile)
+    console.fail(hostile, hostile)
+    text += capsys.readouterr().err
+    assert [letter for letter in "\x1b\x07\u202e" if letter in text] == []
+    assert text.count(r"\x1b[31mred") == 8
+
+
 def test_trouble_shows_its_cause_and_the_remedy(shown: Callable[..., str]):
     text = shown(Verdict(trouble="Docker is unreachable.", remedy="Start it."))
     assert "verdict: could-not-run" in text

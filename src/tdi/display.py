@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tdi import ansible, machines
-from tdi.console import beside, err, out, say
+from tdi.console import beside, err, out, printable, say
 from tdi.pytest_run import TestOutcome
 from tdi.state.reports import terminal
 from tdi.verdict import Class, Result, SameState, Step, Verdict
@@ -82,13 +82,13 @@ class Display:
 
     def _render(self) -> Group:
         doing = ", ".join(f"{key} {value}" for key, value in self._doing.items())
-        line = f"{time.monotonic() - self._began:5.1f} s  {self._step}  {doing}"
+        line = printable(f"{time.monotonic() - self._began:5.1f} s  {self._step}  {doing}")
         return Group(Text(line, style="cyan", overflow="ellipsis", no_wrap=True))
 
 
 def show(verdict: Verdict, artifacts: Path, title: str = "") -> None:
     """Print the verdict: a table of the steps, what failed and why, the findings, and where the rest is."""
-    table = Table(title=Text(title) if title else None, title_justify="left", box=None, pad_edge=False)
+    table = Table(title=Text(printable(title)) if title else None, title_justify="left", box=None, pad_edge=False)
     table.add_column("machine")
     for step in Step:
         table.add_column(step.value)
@@ -100,14 +100,15 @@ def show(verdict: Verdict, artifacts: Path, title: str = "") -> None:
         for step, detail in machine.details.items():
             out.print()
             out.print(f"{name}, {step.value}:", style="bold", markup=False)
-            out.print(_shortened(detail), markup=False)
+            for line in _shortened(detail):
+                beside(out, Text("  "), Text(printable(line.expandtabs(4))))
     _show_plan(verdict)
     _show_state(verdict)
     colour = {Class.PASS: "bold green", Class.COULD_NOT_RUN: "bold yellow"}.get(verdict.kind, "bold red")
     out.print()
-    out.print(Text.assemble("verdict: ", (verdict.kind.value, colour), f" — {_MEANINGS[verdict.kind]}"))
+    beside(out, Text(), Text.assemble("verdict: ", (verdict.kind.value, colour), f" — {_MEANINGS[verdict.kind]}"))
     if verdict.trouble:
-        out.print(f"cause: {verdict.trouble} {verdict.remedy}".rstrip(), markup=False)
+        beside(out, Text(), Text(printable(f"cause: {verdict.trouble} {verdict.remedy}".rstrip())))
     total = verdict.seconds.get("total", 0.0)
     platform = verdict.platform or "unknown"
     out.print(f"platform {platform}, {total:.0f} s; logs and records: {_near(artifacts)}", markup=False)
@@ -124,7 +125,7 @@ def _show_plan(verdict: Verdict) -> None:
         out.print()
         out.print("what the change does to production:", style="bold")
         for line in verdict.plan:
-            out.print(Text(f"  {line}", style=_plan_style(line)))
+            _show_planned(line)
 
 
 def _show_state(verdict: Verdict) -> None:
@@ -145,23 +146,28 @@ def _show_state(verdict: Verdict) -> None:
         if len(verdict.findings) > _SHOWN_FINDINGS:
             out.print(f"  … and {len(verdict.findings) - _SHOWN_FINDINGS} more: records/same-state.html has all.")
         for problem in verdict.problems:
-            out.print(f"  {problem}", markup=False)
+            beside(out, Text("  "), Text(printable(problem)))
     else:
-        out.print(f"same state: not known ({verdict.not_compared})", markup=False)
+        beside(out, Text(), Text(printable(f"same state: not known ({verdict.not_compared})")))
 
 
-def _plan_style(line: str) -> str:
+def _show_planned(line: str) -> None:
     """Green for what is added, red for what is removed, of the steps as of the lines of a text."""
-    mark = line[4:5] if line.startswith("    ") else line[:1]
-    return {"+": "green", "-": "red", "~": "yellow", "!": "yellow", "@": "cyan"}.get(mark, "")
+    of_text = line.startswith("    ")
+    mark = line[4:5] if of_text else line[:1]
+    style = {"+": "green", "-": "red", "~": "yellow", "!": "yellow", "@": "cyan"}.get(mark, "")
+    if of_text or not style:
+        out.print(Text(f"  {line}", style=style))
+    else:
+        beside(out, Text(f"  {line[:2]}", style=style), Text(line[2:], style=style))
 
 
 def _cell(result: Result) -> Text:
     return Text(result.value, style=_STYLES[result])
 
 
-def _shortened(text: str) -> str:
+def _shortened(text: str) -> list[str]:
     lines = text.splitlines()
     rest = len(lines) - _SHOWN_LINES
-    kept = [f"  {line}" for line in lines[:_SHOWN_LINES]]
-    return "\n".join([*kept, f"  … {rest} more lines in the log"] if rest > 0 else kept)
+    kept = lines[:_SHOWN_LINES]
+    return [*kept, f"… {rest} more lines in the log"] if rest > 0 else kept
