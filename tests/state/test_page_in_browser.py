@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(
     not (CHROMIUM and DRIVER), reason="no Chromium: apt-get install -y chromium chromium-driver"
 )
 
-HOSTILE = "/srv/<script>document.title='bad'</script>\"><img src=x onerror=\"document.title='bad'\">\x1b[31m\u202eabc"
+HOSTILE = "/srv/<script>document.title='`bad`'</script>\"><img src=x onerror=\"document.title='bad'\">\x1b[31m\u202eabc"
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --disable-dev-shm-usage --window-size=1200,900"
@@ -190,7 +190,7 @@ def test_without_scripts_the_page_still_says_what_it_has_to_say(browser, pages, 
     if count:
         assert "/etc/app/00001: its content differs" in text
         assert "- old 1\n+ new\n" in text
-        assert "<script>document.title='bad'</script>" in text or "more findings" in text
+        assert "<script>document.title='`bad`'</script>" in text or "more findings" in text
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
 
 
@@ -225,6 +225,7 @@ def test_what_comes_from_a_machine_is_text_and_runs_nothing(browser, pages):
     browser.execute_script("document.querySelectorAll('details').forEach((e) => { e.open = true; })")
     assert browser.title == "Not the same state: new and upgraded"
     assert browser.execute_script("return document.querySelectorAll('img, main script').length") == 0
-    assert "<script>document.title='bad'</script>" in said(browser, "#findings")
+    assert "<script>document.title='`bad`'</script>" in said(browser, "#findings")
     assert r"\x1b[31m\u202eabc" in said(browser, "#findings")
+    assert "/srv/<script>document.title='`bad`'</script>" in said(browser, ".left-over .do")
     assert requests(browser) == {pages[5].as_uri()}
