@@ -19,7 +19,7 @@ from rich.console import Console
 from conftest import ROOT
 from tdi import ansible, base_image, docker, machines, production, records, same_state, scenario
 from tdi.project import Project
-from tdi.state import target
+from tdi.state import plan, target
 from tdi.state.compare import Comparison, compare
 from tdi.state.finding import Finding
 from tdi.state.record import RecordFile
@@ -154,6 +154,18 @@ def says(finding: Finding, fault: Fault) -> bool:
 def shown(findings: Sequence[Finding]) -> str:
     """The findings, a line each."""
     return "\n".join(f"{f.kind} {f.scope} {f.key!r} ({f.owner}): {f.why}" for f in findings)
+
+
+def test_the_plan_tells_a_restart_from_a_reload(pair: Pair):
+    with _machine(pair.upgraded, "restarts", pair.options, pair.run_id) as machine:
+        files = [pair.directory / f"restarts-{number}.json" for number in range(3)]
+        _record(pair.project, machine, files[0]).close()
+        for what, file in zip(("restart", "reload"), files[1:], strict=True):
+            assert not shell(machine, f"systemctl {what} nginx")
+            _record(pair.project, machine, file).close()
+    with RecordFile(files[0]) as first, RecordFile(files[1]) as second, RecordFile(files[2]) as third:
+        plans = plan.plan(first, second), plan.plan(second, third)
+    assert [(made.restarted, made.reloaded) for made in plans] == [(("nginx.service",), ()), ((), ("nginx.service",))]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.id for fault in FAULTS])

@@ -55,6 +55,16 @@ def test_the_exit_code_says_what_the_comparison_says(records: Path, b: str, code
     assert (records / "report").read_text()
 
 
+def test_a_file_has_a_line_for_each_finding_and_no_colour_whatever_the_terminal(
+    records: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    tdi("diff", records / "a.json", records / "b.json", "--output", records / "report")
+    report = (records / "report").read_text()
+    assert "\x1b" not in report
+    assert len([line for line in report.splitlines() if ", owner " in line and "→" in line]) == 2
+
+
 def test_json_on_standard_output_is_the_contract(records: Path):
     document = json.loads(tdi("diff", records / "a.json", records / "b.json", "--format", "json").stdout)
     assert set(document) == {"schema", "result", "findings", "suppressed", "compared", "not_compared"}

@@ -106,7 +106,7 @@ def diff_command(
             terminal.show(comparison, console.out, verbose=verbose)
         else:
             written = io.StringIO()
-            terminal.show(comparison, Console(file=written, no_color=True, width=10_000), verbose=verbose)
+            terminal.show(comparison, Console(file=written, force_terminal=False, width=10_000), verbose=verbose)
             write_atomically(output, written.getvalue())
     else:
         text = _RENDERERS[form](comparison)

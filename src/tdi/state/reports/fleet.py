@@ -67,7 +67,7 @@ def _lines(fleet: Fleet, *, verbose: bool) -> Iterator[terminal.Line]:
     if len(shown) < len(fleet.findings):
         yield terminal.said(f"… and {len(fleet.findings) - len(shown):,} more: --verbose, or --format html.", "dim")
     if verbose:
-        yield from (terminal.said(f"suppressed {count:,}: {rule}", "dim") for rule, count in fleet.suppressed.items())
+        yield from (terminal.suppressed(rule, count, fleet.reasons) for rule, count in fleet.suppressed.items())
 
 
 def share(fleet: Fleet, shared: Shared) -> str:

@@ -1,4 +1,4 @@
-"""The report for programs: the contract in README.md, "Output", and nothing else."""
+"""The report for programs: what docs/state.md, "JSON", says."""
 
 import json
 

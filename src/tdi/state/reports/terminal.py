@@ -1,7 +1,7 @@
 """The report for a terminal: three lines of verdict, then the findings, worst first."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rich.console import Console
@@ -93,11 +93,16 @@ def _what_does_not_count(comparison: Comparison, *, verbose: bool) -> Iterator[L
             yield from _findings(comparison.from_bases, comparison.names, verbose=True)
     if verbose:
         for rule, count in comparison.suppressed.items():
-            reason = comparison.reasons.get(rule)
-            yield said(f"suppressed {count:,}: {rule}{f' ({reason})' if reason else ''}", "dim")
+            yield suppressed(rule, count, comparison.reasons)
     elif comparison.suppressed:
         rules = ", ".join(f"{rule} {count:,}" for rule, count in comparison.suppressed.items())
         yield said(f"Suppressed: {rules}; the reasons: --verbose.", "dim")
+
+
+def suppressed(rule: str, count: int, reasons: Mapping[str, str]) -> Line:
+    """Return what a rule took, and why it may."""
+    reason = reasons.get(rule)
+    return said(f"suppressed {count:,}: {rule}{f' ({reason})' if reason else ''}", "dim")
 
 
 def _difference(difference: Difference, names: Names) -> Iterator[Line | Text]:
