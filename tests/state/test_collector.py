@@ -16,6 +16,7 @@ import time
 import zlib
 from importlib import resources
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -783,6 +784,20 @@ def test_units_are_found_with_their_drop_ins(root):
         "/etc/systemd/system/a-b@x.service.d/20.conf",
         "/usr/lib/systemd/system/a-.service.d/30.conf",
     ]
+
+
+def test_a_job_that_began_after_its_state_was_asked_for_is_no_part_of_the_state(root):
+    for unit, kind in (("job", "oneshot"), ("kept", "oneshot"), ("daemon", "simple"), ("asked", "oneshot")):
+        write(root, f"/etc/systemd/system/{unit}.service", f"[Service]\nType={kind}\n")
+    machine = collector.Machine(collector.Settings({"root": str(root)}))
+    machine.booted = True
+    units = [f"{unit}.service" for unit in ("job", "kept", "daemon", "asked")] + ["init.scope", ""]
+    machine.__dict__["processes"] = {pid: SimpleNamespace(unit=unit) for pid, unit in enumerate(units)}
+    machine.__dict__["unit_states"] = {
+        "kept.service": {"ActiveState": "active"},
+        "asked.service": {"ActiveState": "activating"},
+    }
+    assert collector.passing_units(machine) == {"job.service", "asked.service"}
 
 
 def test_certificates_and_their_keys(root):

@@ -2217,11 +2217,15 @@ NO_LIBRARIES = ("/memfd:", "/dev/", "/SYSV", "/tmp/", "/var/tmp/", "/run/", "/[a
 
 
 def passing_units(machine: Machine) -> set[str]:
-    """The units that do a job and end, and are at it just now: not a part of the machine's state."""
+    """The units that do a job and end, and are at it just now: not a part of the machine's state.
+
+    Such a unit may begin after its state was asked for and before its processes were seen. Only what is active already
+    leaves processes on purpose.
+    """
     found = set()
     states = unit_states(machine, Scope()) if machine.booted else {}
-    for name, fields in states.items():
-        if fields.get("ActiveState") == "activating" and name.endswith(".service"):
+    for name in {process.unit for process in all_processes(machine).values()}:
+        if states.get(name, {}).get("ActiveState") != "active" and name.endswith(".service"):
             units = units_of(machine)
             paths = [units.fragment(name), *units.drop_ins(name)]
             lines = [line for path in paths if path for line in significant(machine.text(path, 1 << 20))]
