@@ -35,6 +35,11 @@ def test_a_pass_shows_both_machines_the_class_and_where_the_rest_is(shown: Calla
     assert lines[-1] == "platform debian-13, 30 s; logs and records: artifacts"
 
 
+def test_where_the_rest_is_is_named_from_here(capsys: pytest.CaptureFixture[str]):
+    display.show(passed(), Path.cwd() / "artifacts")
+    assert capsys.readouterr().out.splitlines()[-1].endswith("logs and records: artifacts")
+
+
 @pytest.mark.parametrize("kind", Class)
 def test_every_class_is_explained(kind: Class):
     assert display._MEANINGS[kind]

@@ -73,6 +73,11 @@ def test_a_finding_stands_in_one_row_of_markdown_and_mentions_nobody(tmp_path: P
     assert "`" not in re.sub(r"\\`", "", row)
 
 
+def test_what_to_write_in_a_task_is_code_in_markdown(tmp_path: Path):
+    report = markdown.render(compared(tmp_path, {"files": {}}, {"files": {"/srv/x|y": file()}}))
+    assert r"removes /srv/x\|y \(`ansible.builtin.file` with `state: absent`\)" in report
+
+
 @pytest.mark.parametrize("limit", [4000, markdown.LIMIT])
 def test_markdown_keeps_its_limit_and_says_what_it_leaves_out(tmp_path: Path, limit: int):
     report = markdown.render(of(tmp_path, 5000), limit)

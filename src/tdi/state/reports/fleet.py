@@ -104,15 +104,9 @@ def render(fleet: Fleet, limit: int = markdown.LIMIT) -> str:
     left = len(fleet.findings)
     for shared in fleet.findings:
         finding = shared.finding
-        cells = (
-            finding.severity.value,
-            share(fleet, shared),
-            finding.why,
-            finding.action,
-            _names(fleet, shared.hosts),
-            finding.id,
-        )
-        row = "| " + " | ".join(markdown.escape(cell) for cell in cells) + " |"
+        begin = map(markdown.escape, (finding.severity.value, share(fleet, shared), finding.why))
+        end = map(markdown.escape, (_names(fleet, shared.hosts), finding.id))
+        row = "| " + " | ".join([*begin, markdown.advice(finding), *end]) + " |"
         room -= len(row.encode()) + 1
         if room < 0:
             break

@@ -16,6 +16,7 @@ CELL = 1000
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~$:-])")
 # A forge makes links of these after it has taken the backslashes away: @name, #123, GH-123, and www. at the begin.
 _LINKS = re.compile(r"@(?=\w)|#(?=\w)|\bGH-(?=\d)|\bwww(?=\.)", re.IGNORECASE)
+_CODE = re.compile(r"`([\w .:/=,-]+)`")
 _APART = "\x00"
 """Stands for a space of no width until everything else is escaped; no printable text has it."""
 _SYMBOLS = {Result.SAME: "✅", Result.DIFFERENT: "❌", Result.UNKNOWN: "⚠️"}
@@ -61,8 +62,17 @@ def escape(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", text).replace(_APART, "&#8203;")
 
 
+def advice(finding: Finding) -> str:
+    """Return what to do about a finding, what is to be written in a task as code."""
+    text = finding.action
+    if "`" in finding.key or len(text) > CELL:
+        return escape(text)
+    return "".join(f"`{part}`" if number % 2 else escape(part) for number, part in enumerate(_CODE.split(text)))
+
+
 def _row(finding: Finding) -> str:
-    return _cells(finding.severity.value, finding.why, finding.action, finding.owner, finding.id)
+    severity, why, owner, id_ = map(escape, (finding.severity.value, finding.why, finding.owner, finding.id))
+    return f"| {severity} | {why} | {advice(finding)} | {owner} | {id_} |"
 
 
 def _cells(*cells: str) -> str:
