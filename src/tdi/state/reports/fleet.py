@@ -79,7 +79,8 @@ def share(fleet: Fleet, shared: Shared) -> str:
 
 def _names(fleet: Fleet, hosts: Sequence[str]) -> str:
     """Names of hosts: a few, or all but a few."""
-    others = [host.name for host in fleet.hosts if host.compared and host.name not in {*hosts}]
+    named = {*hosts}
+    others = [host.name for host in fleet.hosts if host.compared and host.name not in named]
     if others and len(others) < len(hosts) and len(hosts) > _NAMED // 2:
         return f"all but {_some(others)}"
     return _some(hosts)
