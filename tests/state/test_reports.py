@@ -137,6 +137,14 @@ def test_what_was_not_compared_is_shown(tmp_path: Path, form: str):
     assert "no dpkg status file" in report
 
 
+def test_without_scripts_the_page_says_what_was_not_compared_and_why_that_may_be(tmp_path: Path):
+    machine = {"packages": {"x": package()}}
+    accepted = Rules(acceptable_unavailable={"packages": "no packages here"})
+    page = html.render(compared(tmp_path, machine, machine, accepted, unavailable={"packages": "no dpkg"}))
+    why = "unavailable on the upgraded machine (no dpkg); acceptable: no packages here"
+    assert f"<h2>Not compared</h2>\n<ul><li>packages: {why}</li></ul>" in page
+
+
 @pytest.mark.parametrize("form", ["text", "json", "markdown", "html"])
 def test_what_a_rule_took_is_shown_with_its_count_and_reason(tmp_path: Path, form: str):
     comparison = of(tmp_path, 1)

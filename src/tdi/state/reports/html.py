@@ -112,9 +112,8 @@ def _static(data: Mapping[str, Any]) -> Iterator[str]:
     ):
         if rows:
             yield f"<h2>{title}</h2>"
-            yield from _items(
-                ": ".join(str(cell) for cell in row if isinstance(cell, str | int) and cell) for row in rows
-            )
+            # A flag says what the reason says already.
+            yield from _items(": ".join(str(cell) for cell in row if cell and cell is not True) for row in rows)
 
 
 def _static_finding(finding: Mapping[str, Any]) -> Iterator[str]:
