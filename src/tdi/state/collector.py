@@ -735,6 +735,8 @@ class Describer:
         """Size, hash and, for `check`, md5 sum of an open file; or why there is no hash."""
         inode = (status.st_dev, status.st_ino)
         known = self.by_inode.get(inode) if status.st_nlink > 1 else None
+        if known is not None and check and "md5" not in known:
+            known = None  # it was read under a name that has nothing to be checked against
         if known is None and self.baseline:
             known = self.known_from_baseline(path, status, check=check)
         if known is None:
@@ -947,8 +949,8 @@ def dpkg_status(machine: Machine) -> list[dict[str, str]]:
     """The entries of dpkg's status file, read once."""
     cached = machine.__dict__.get("dpkg_status")
     if cached is None:
-        # Descriptions and dependencies are most of the file and never needed: they are not split into lines.
-        wanted = ("Package", "Status", "Architecture", "Version", "Conffiles")
+        # Descriptions are most of the file and never needed: they are not split into lines.
+        wanted = ("Package", "Status", "Architecture", "Version", "Conffiles", "Depends", "Pre-Depends")
         pattern = re.compile(r"(?m)^(%s):((?:.*)(?:\n[ \t].*)*)" % "|".join(wanted))
         cached = []
         for paragraph in machine.text("/var/lib/dpkg/status").split("\n\n"):
@@ -1048,6 +1050,10 @@ def packages(machine: Machine, scope: Scope) -> None:
             attributes["flag"] = words[1]
         if words[2] == "installed":
             attributes["auto"] = bool(automatic & {(name, architecture), (name, machine.architecture)})
+        needed = fields.get("pre-depends", "") + "," + fields.get("depends", "")
+        names = {re.split(r"[\s:(\[]", part.strip(), maxsplit=1)[0] for part in re.split(r"[,|]", needed)} - {""}
+        if names:
+            attributes["depends"] = sorted(names)
         if key in changed:
             attributes["conffiles"] = changed[key]
         scope.objects[key] = attributes
@@ -1153,6 +1159,14 @@ class Units:
                 for link in [path, *(path + "/" + each for each in inside)]:
                     with suppress(OSError):
                         found |= {os.path.basename(link), os.path.basename(os.readlink(self.machine.prefix + link))}
+        return found
+
+    def instances(self) -> set[str]:
+        """The instances of templates that links of the administrator start: getty@tty5.service."""
+        found = set()
+        for name in self.contents.get("/etc/systemd/system", ()):
+            inside = self.machine.names("/etc/systemd/system/" + name) if name.endswith(LINK_DIRECTORIES) else []
+            found |= {link for link in inside if re.search(r"@.+\.\w+$", link) and link.endswith(UNIT_TYPES)}
         return found
 
     def is_static(self, name: str) -> bool:
@@ -1312,6 +1326,8 @@ def systemd(machine: Machine, scope: Scope) -> None:
     enablement = unit_file_states(machine, scope)
     states = unit_states(machine, scope)
     units = units_of(machine)
+    # systemd lists the templates only.
+    enablement.update(dict.fromkeys(units.instances() - set(enablement), "enabled"))
     names = set(enablement)
     for name, fields in states.items():
         fragment = fields.get("FragmentPath") or units.fragment(name)
@@ -1726,12 +1742,16 @@ def sudoers(machine: Machine, scope: Scope) -> None:
 
 def authorized_keys(machine: Machine, scope: Scope) -> None:
     """The keys that let somebody in by ssh, by fingerprint."""
+    patterns = authorized_keys_files(machine)
     for fields in table(machine, "/etc/passwd", 7):
         name, home = fields[0], fields[5]
         if not home.startswith("/"):
             continue
-        for file in ("authorized_keys", "authorized_keys2"):
-            for line in machine.text(os.path.join(home, ".ssh", file), 4 << 20).split("\n"):
+        for pattern in patterns:
+            # "%%" stands for a percent sign; a name that has one itself is not worth a second thought.
+            path = pattern.replace("%u", name).replace("%h", home).replace("%U", fields[2]).replace("%%", "%")
+            path = os.path.join(home, path)
+            for line in machine.text(path, 4 << 20).split("\n"):
                 found = re.match(
                     r"\s*(?:(?P<options>[^#].*?)\s+)?(?P<type>(?:ssh|ecdsa|sk)-\S+)\s+(?P<key>AAAA\S+)\s*(?P<rest>.*)",
                     line,
@@ -1743,12 +1763,42 @@ def authorized_keys(machine: Machine, scope: Scope) -> None:
                 except ValueError:
                     continue
                 digest = binascii.b2a_base64(hashlib.sha256(blob).digest()).decode().rstrip("=\n")
-                attributes = {"type": found["type"], "file": os.path.join(home, ".ssh", file)}
+                attributes = {"type": found["type"], "file": path}
                 if found["options"]:
                     attributes["options"] = redact(found["options"])
                 if found["rest"]:
                     attributes["comment"] = found["rest"].strip()
-                scope.objects["%s:SHA256:%s" % (name, digest)] = attributes
+                key = "%s:SHA256:%s" % (name, digest)
+                while key in scope.objects:
+                    key += "#"  # the same key once more may have other options, which count as well
+                scope.objects[key] = attributes
+
+
+def authorized_keys_files(machine: Machine) -> list[str]:
+    """Where sshd looks for keys: what its configuration says first, in a Match block too, else its default."""
+    said: list[str] = []
+    patterns: list[str] = []
+    matched = False
+    pending = ["/etc/ssh/sshd_config"]
+    seen: set[str] = set()
+    while pending and len(seen) < 1000:
+        path = pending.pop(0)
+        if path in seen:
+            continue
+        seen.add(path)
+        for line in significant(machine.text(path, 1 << 20)):
+            words = re.split(r"[\s=]+", line)
+            word = words[0].lower()
+            if word == "include":
+                for pattern in words[1:]:
+                    where, _, name = os.path.join("/etc/ssh", pattern).rpartition("/")
+                    wanted = re.compile(".*".join(map(re.escape, name.split("*"))))
+                    pending += [where + "/" + each for each in machine.names(where) if wanted.fullmatch(each)]
+            matched = matched or word == "match"
+            if word == "authorizedkeysfile" and (matched or not said):
+                patterns += [each.strip('"') for each in words[1:] if each != "none"]
+                said += [] if matched else ["here"]
+    return list(dict.fromkeys(patterns if said else [".ssh/authorized_keys", ".ssh/authorized_keys2", *patterns]))
 
 
 def subids(machine: Machine, scope: Scope) -> None:
@@ -1895,7 +1945,9 @@ def mount_table(machine: Machine, scope: Scope) -> None:
     for line in significant(machine.text("/etc/fstab", 1 << 20)):
         fields = line.split()
         if len(fields) >= 4:
-            scope.objects["configured:" + unescape(fields[1])] = {
+            # Swap is mounted nowhere, and there may be more than one.
+            point = unescape(fields[1] if fields[1].startswith("/") else fields[0])
+            scope.objects["configured:" + redact(point)] = {
                 "source": redact(unescape(fields[0])),
                 "type": fields[2],
                 "options": MOUNT_PASSWORD.sub(r"\1=" + REDACTED, fields[3]),
@@ -2048,7 +2100,9 @@ def unit_of(cgroup: str) -> str:
         if controllers in ("", "name=systemd"):
             units = [part for part in path.split("/") if re.search(r"\.(service|scope|socket|mount|swap)$", part)]
             if units:
-                return re.sub(r"\\x([0-9a-f]{2})", lambda found: chr(int(found.group(1), 16)), units[-1])
+                name = re.sub(r"\\x([0-9a-f]{2})", lambda found: chr(int(found.group(1), 16)), units[-1])
+                # systemd-run gives a unit without a name a number.
+                return re.sub(r"^run-(?:r[0-9a-f]+|u\d+|p\d+-i\d+)(?=\.service$)", "run-N", name)
     return ""
 
 
@@ -2128,7 +2182,7 @@ def all_processes(machine: Machine) -> dict[int, Process]:
             above = found[above].parent
         if above in left_out or (process.unit.endswith(".scope") and process.unit != "init.scope"):
             left_out.add(pid)
-        if re.match(r"user@\d+\.service", process.unit) or re.match(r"run-\w+\.service|run-u?[0-9r]", process.unit):
+        if re.match(r"user@\d+\.service", process.unit):
             left_out.add(pid)
     cached = {pid: process for pid, process in found.items() if pid not in left_out}
     machine.__dict__["processes"] = cached
@@ -2196,7 +2250,8 @@ def processes(machine: Machine, scope: Scope) -> None:
                 "all" if bits == group[0].bounding else capability_names(int(bits, 16)) for bits in held
             )
         debt = sorted(
-            {reason for process in group for reason in restart_debt(process)} | unit_debt(machine, group, newest)
+            {reason for process in group for reason in restart_debt(machine, process)}
+            | unit_debt(machine, group, newest)
         )
         if debt:
             attributes["restart_debt"] = debt[:50]
@@ -2225,11 +2280,21 @@ def passing_units(machine: Machine) -> set[str]:
 INTERPRETERS = re.compile(r"(python|perl|ruby|java|node|bash|dash|sh|php)[\d.]*$")
 
 
-def restart_debt(process: Process) -> list[str]:
-    """What the process runs that is no longer what is installed: its program or its libraries were replaced."""
+def script_of(process: Process) -> str:
+    """The file that an interpreter was told to run, "" if it is none or was not named by its whole path."""
+    program = os.path.basename(process.program.replace(" (deleted)", ""))
+    words = [word for word in process.words[1:] if not word.startswith("-")]
+    return words[0] if INTERPRETERS.match(program) and words and words[0].startswith("/") else ""
+
+
+def restart_debt(machine: Machine, process: Process) -> list[str]:
+    """What the process runs that is no longer what is installed: program, script or libraries were replaced."""
     reasons = []
     if process.program.endswith(" (deleted)"):
         reasons.append("deleted:" + process.program[: -len(" (deleted)")])
+    script = script_of(process)
+    if script and changed_after(machine, script, unit_begin([process]) + 0.5):
+        reasons.append("script-newer:" + script)
     libraries = {path for path in process.replaced if path + " (deleted)" != process.program}
     return reasons + ["library:" + path for path in libraries if not path.startswith(NO_LIBRARIES)]
 
@@ -2265,9 +2330,14 @@ def unit_debt(machine: Machine, group: list[Process], newest: dict[str, float]) 
     limit = newest[name] + 0.5
     units = units_of(machine)
     oldest_allowed = unit_begin(group) + 0.5
-    for path in [units.fragment(name), *units.drop_ins(name)]:
-        if path and changed_after(machine, path, oldest_allowed):
-            reasons.add("unit-changed")
+    made_of = [path for path in [units.fragment(name), *units.drop_ins(name)] if path]
+    if any(changed_after(machine, path, oldest_allowed) for path in made_of):
+        reasons.add("unit-changed")
+    lines = [line for path in made_of for line in significant(machine.text(path, 1 << 20))]
+    for file in unit_properties(lines).get("EnvironmentFile", []):
+        # Read once, as the process is started: no reload helps.
+        if changed_after(machine, file.lstrip("-"), oldest_allowed):
+            reasons.add("configuration-newer:" + file.lstrip("-"))
     if known.get("NeedDaemonReload") == "yes":
         reasons.add("unit-changed")
     stem = name.rpartition(".")[0].partition("@")[0]
@@ -2575,6 +2645,7 @@ def certificate(data: bytes) -> tuple[dict[str, Any], bytes]:
     identifiers = der(algorithm[1])
     key_type = oid(identifiers[0][1])
     attributes: dict[str, Any] = {
+        "fingerprint": hash_of(data),
         "subject": distinguished_name(subject[1]),
         "issuer_class": "self-signed" if issuer[2] == subject[2] else "ca",
         "key_type": key_type,

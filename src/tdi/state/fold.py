@@ -6,10 +6,12 @@ that brings it: an administrator has to see them.
 """
 
 import json
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from pathlib import PurePosixPath
 
 from tdi.state.finding import Difference, Kind
 
@@ -19,7 +21,7 @@ Group = tuple[Difference, ...]
 _PACKAGE_CHANGE = {"version", "status", "architecture"}
 _PACKAGE_INFO = re.compile(r"^/var/lib/dpkg/info/([a-z0-9+.-]+?)(?::[a-z0-9-]+)?\.[a-z0-9]+$")
 _UNIT_FILE = re.compile(
-    r"^/(?:etc|run|usr/lib|lib|usr/local/lib)/systemd/(?:system|user)/(?:[^/]+\.(?:wants|requires|upholds)/)?"
+    r"^/(?:etc|run|usr/lib|lib|usr/local/lib)/systemd/(?:system|system\.control|user)/(?:[^/]+\.(?:wants|requires|upholds)/)?"
     r"([^/]+\.[a-z]+)(?:\.d(?:/[^/]+\.conf)?)?$"
 )
 _UNIT_STATE = re.compile(
@@ -50,6 +52,9 @@ _SOURCES_OF = (
 
 _FEW = 4
 """Entries of a file that both machines have: up to so many stand alone, more of them are one edit of the file."""
+
+_PYTHON_METADATA = re.compile(r"^(?P<place>.+)/(?P<name>[^/]+?)-[^/-]+(?:-py[\d.]+)?\.(?:dist|egg)-info$")
+"""What pip keeps of a distribution beside it."""
 
 _PATH_ATTRIBUTES = ("file", "path", "fragment", "source", "link", "to", "key")
 
@@ -164,11 +169,18 @@ def _packages(tree: _Tree) -> None:
         if difference.kind is not Kind.CHANGED or _PACKAGE_CHANGE & {*difference.attributes}:
             moved[key] = difference
             moved.setdefault(key.partition(":")[0], difference)
+    lists: dict[str, Difference] = {}
     for difference in tree.files.values():
         info = _PACKAGE_INFO.match(difference.key)
         cause = moved.get((info.group(1) if info else package_of(difference)) or "")
         if cause is not None and (info or not _is_modified(difference)):
             tree.hang(difference, cause)
+        elif info:
+            lists.setdefault(info.group(1), difference)
+    for difference in tree.files.values():
+        # What dpkg no longer knows of a file follows from what it has lost.
+        if difference.attributes == ("origin",) and (package_of(difference) or "") in lists:
+            tree.hang(difference, lists[package_of(difference) or ""])
 
 
 def _packaged_entries(tree: _Tree) -> None:
@@ -182,15 +194,31 @@ def _packaged_entries(tree: _Tree) -> None:
 
 
 def _dependencies(tree: _Tree) -> None:
-    """What was installed automatically hangs below the one package that was asked for, where there is only one."""
-    packages = tree.by_scope["packages"].values()
+    """What a package needs goes with it: installed or removed for it, or of the same other version.
+
+    What was installed automatically, and no package names, hangs below the one that was asked for if there is only one.
+    """
+    packages = tree.by_scope["packages"]
+    for _, difference in sorted(packages.items()):
+        for needed in (packages.get(other) for other in difference.present.get("depends") or ()):
+            if needed is None or needed.kind is not difference.kind:
+                continue
+            came = needed.kind is not Kind.CHANGED and needed.present.get("auto")
+            if came or (needed.kind is Kind.CHANGED and _versions(needed) == _versions(difference) != ()):
+                tree.hang(needed, difference)
     for kind in (Kind.ONLY_A, Kind.ONLY_B):
-        here = [difference for difference in packages if difference.kind is kind]
+        here = [difference for difference in packages.values() if difference.kind is kind]
         asked = [difference for difference in here if not difference.present.get("auto")]
         if len(asked) == 1:
             for difference in here:
                 if difference.present.get("auto"):
                     tree.hang(difference, asked[0])
+
+
+def _versions(package: Difference) -> tuple[str, ...]:
+    """The versions that both machines have of a package, where these differ: packages of one source share them."""
+    versions = tuple(str((side or {}).get("version")) for side in (package.a, package.b))
+    return versions if "version" in package.attributes else ()
 
 
 def _package_state(tree: _Tree) -> None:
@@ -252,29 +280,126 @@ def _is_modified(difference: Difference) -> bool:
     return any((side or {}).get("origin", {}).get("state") == "modified" for side in (difference.a, difference.b))
 
 
+def _renamed(tree: _Tree) -> None:
+    """An account or group that has another name on the other machine is one change, told by its number.
+
+    Numbers are given out again, so an account must have kept its home, and a group must not be an account's own.
+    """
+    for scope, number in (("users", "uid"), ("groups", "gid")):
+        places: dict[tuple[int, str], list[list[Difference]]] = defaultdict(lambda: [[], []])
+        for difference in tree.by_scope[scope].values():
+            if difference.kind is not Kind.CHANGED and not (scope == "groups" and _users_own(tree, difference)):
+                kept = str(difference.present.get("home" if scope == "users" else "members"))
+                place = places[difference.present.get(number) or 0, kept]
+                place[difference.kind is Kind.ONLY_B].append(difference)
+        for (value, kept), (gone, come) in places.items():
+            if len(gone) == len(come) == 1 and value and kept not in _NO_HOMES:
+                first, second = gone[0].present, come[0].present
+                others = sorted(name for name in {*first, *second} if first.get(name) != second.get(name))
+                tree.merge(gone[0], come[0], ("entry", *others))
+
+
+_NO_HOMES = frozenset({"/", "/nonexistent", "/var/empty", "/run/sshd", "/dev/null"})
+"""What accounts that have no home name as one."""
+
+
+def _users_own(tree: _Tree, group: Difference) -> bool:
+    user = tree.by_scope["users"].get(group.key)
+    return user is not None and user.kind is group.kind
+
+
 def _accounts(tree: _Tree) -> None:
     """A user's group, memberships and subordinate ids hang below the user."""
     users = tree.by_scope["users"]
     for name, difference in tree.by_scope["groups"].items():
         user = users.get(name)
-        alike = difference.kind is not Kind.CHANGED or difference.attributes == ("gid",)
+        alike = difference.kind is not Kind.CHANGED or {*difference.attributes} <= {"gid", "entry"}
         if user is not None and user.kind is difference.kind and alike:
             tree.hang(difference, user)
         elif difference.attributes == ("members",):
             a, b = ({*(side or {}).get("members", ())} for side in (difference.a, difference.b))
-            causes = [users[member] for member in sorted(a ^ b) if member in users]
-            if causes and len(causes) == len(a ^ b):
-                tree.hang(difference, causes[0])
+            causes = [_user_called(users, member) for member in sorted(a ^ b)]
+            if causes and None not in causes:
+                tree.hang(difference, next(filter(None, causes)))
     for difference in tree.by_scope["subids"].values():
-        user = users.get(difference.key.partition(":")[2])
-        if user is not None and user.kind is difference.kind is not Kind.CHANGED:
+        user = _user_called(users, difference.key.partition(":")[2])
+        alike = user is not None and (user.kind is difference.kind or "entry" in user.attributes)
+        if user is not None and alike and difference.kind is not Kind.CHANGED:
             tree.hang(difference, user)
+
+
+def _memberships(tree: _Tree) -> None:
+    """That a user is in a group which only one machine has, or has under this name, hangs below the group."""
+    groups = tree.by_scope["groups"]
+    for difference in list(tree.by_scope["users"].values()):
+        if "groups" not in difference.attributes:
+            continue
+        a, b = ({*(side or {}).get("groups", ())} for side in (difference.a, difference.b))
+        causes = [groups.get(name) or _formerly(groups, name) for name in sorted(a ^ b)]
+        found = [cause for cause in causes if cause is not None and cause.attributes != ("members",)]
+        if causes and len(found) == len(causes):
+            tree.hang(tree.split(difference, ("groups",)), found[0])
+
+
+def _user_called(users: dict[str, Difference], name: str) -> Difference | None:
+    """The difference of the account that has a name on either machine."""
+    return users.get(name) or _formerly(users, name)
+
+
+def _formerly(entries: dict[str, Difference], name: str) -> Difference | None:
+    """The account or group that the first machine has under a name and the second under another one."""
+    named = (d for d in entries.values() if "entry" in d.attributes and (d.a or {}).get("entry") == name)
+    return next(named, None)
+
+
+def _ownership(tree: _Tree) -> None:
+    """That a file belongs to another name, or to a number, goes with the account or the group that this comes from."""
+    users, groups = tree.by_scope["users"], tree.by_scope["groups"]
+    if not users and not groups:
+        return
+    for difference in tree.files.values():
+        if difference.attributes and {*difference.attributes} <= {"owner", "group"}:
+            causes = [
+                _cause_of_owner(users if name == "owner" else groups, difference, name)
+                or (_cause_of_primary_group(users, difference) if name == "group" else None)
+                for name in difference.attributes
+            ]
+            if None not in causes:
+                tree.hang(difference, next(filter(None, causes)))
+
+
+def _cause_of_owner(entries: dict[str, Difference], file: Difference, attribute: str) -> Difference | None:
+    """The account or group whose new name, number or absence makes a file show another owner."""
+    names = [str((side or {}).get(attribute)) for side in (file.a, file.b)]
+    number = "uid" if attribute == "owner" else "gid"
+    for name in names:
+        cause = _user_called(entries, name)
+        if cause is None or not (cause.kind is not Kind.CHANGED or {"entry", number} & {*cause.attributes}):
+            continue
+        numbers = {(side or {}).get(number) for side in (cause.a, cause.b)} - {None}
+        # Who has got the number since shows as the owner of what was left.
+        heirs = {key for key, entry in entries.items() if entry.present.get(number) in numbers}
+        called = {str((side or {}).get("entry")) for side in (cause.a, cause.b)}
+        if {*names} <= called | heirs | {cause.key, *(f"#{each}" for each in numbers)}:
+            return cause
+    return None
+
+
+def _cause_of_primary_group(users: dict[str, Difference], file: Difference) -> Difference | None:
+    """The owner of a file in their home that got the group which the owner got."""
+    user = users.get(str(file.present.get("owner")))
+    if user is None or not {"gid", "entry"} & {*user.attributes}:
+        return None
+    home = str(user.present.get("home", ""))
+    return user if home.count("/") > 1 and (file.key == home or file.key.startswith(f"{home}/")) else None
 
 
 def _belongings(tree: _Tree) -> None:
     """The home, the keys, the mail and the crontab of a user that only one machine has hang below the user."""
     for name, user in tree.by_scope["users"].items():
         if user.kind is Kind.CHANGED:
+            if "home" in user.attributes:
+                _moved_home(tree, user)
             continue
         home = str(user.present.get("home", ""))
         spool = {f"/var/mail/{name}", f"/var/spool/mail/{name}", f"/var/spool/cron/crontabs/{name}"}
@@ -289,6 +414,40 @@ def _belongings(tree: _Tree) -> None:
                 tree.hang(difference, user)
 
 
+def _moved_home(tree: _Tree, user: Difference) -> None:
+    """The files that left the home of an account for its new one hang below the account."""
+    for side, kind in ((user.a, Kind.ONLY_A), (user.b, Kind.ONLY_B)):
+        home = str((side or {}).get("home", ""))
+        for path, difference in tree.files.items():
+            inside = home.count("/") > 1 and (path == home or path.startswith(f"{home}/"))
+            named = {user.key, (side or {}).get("entry")}
+            if inside and difference.kind is kind and difference.present.get("owner") in named:
+                tree.hang(difference, user)
+
+
+def _shared_drop_ins(tree: _Tree) -> None:
+    """A drop-in for a whole type of units, for all whose names begin alike, or for a template, is one change.
+
+    What it does to each unit hangs below the template where that is one of them, else below the drop-in.
+    """
+    units = tree.by_scope["systemd"]
+    for unit in units.values():
+        if not unit.attributes or not {*unit.attributes} <= {"dropins", "properties", "text_hash"}:
+            continue
+        used = [[*((side or {}).get("dropins") or ())] for side in (unit.a, unit.b)]
+        causes = [path for path in dict.fromkeys([*used[0], *used[1]]) if _says_otherwise(tree, path, used)]
+        drop_in = tree.files.get(causes[0]) if causes else None
+        others = [p for p in (unit.present.get("fragment"), *causes) if p in tree.files and unit_of(str(p)) == unit.key]
+        if drop_in is not None and not others and all(path in tree.files for path in causes):
+            template = units.get(_template(unit.key))
+            tree.hang(unit, template if template is not None and template is not unit else drop_in)
+
+
+def _says_otherwise(tree: _Tree, path: str, used: list[list[str]]) -> bool:
+    """Whether a drop-in is used on one machine only, or is another one there."""
+    return (path in used[0]) != (path in used[1]) or path in tree.files
+
+
 def _units(tree: _Tree) -> None:
     """The files and links that make up a unit, and what runs or listens because of it, hang below the unit."""
     units = tree.by_scope["systemd"]
@@ -299,11 +458,34 @@ def _units(tree: _Tree) -> None:
         for path in _paths(unit):
             if path in tree.files:
                 tree.hang(tree.files[path], unit)
+        # systemd makes a unit of a script where there is none.
+        script = tree.files.get(f"/etc/init.d/{unit.key.rpartition('.')[0]}")
+        if script is not None and str(unit.present.get("fragment", "")).startswith("/run/systemd/generator"):
+            tree.hang(script, unit)
     for name, unit in units.items():
         if name in _CONDITIONS and _CONDITIONS[name] in tree.files:
             tree.hang(unit, tree.files[_CONDITIONS[name]])
-        if cause := _triggered_by(unit, units):
+        if cause := _triggered_by(unit, units) or _enabled_with(unit, units):
             tree.hang(unit, cause)
+
+
+def _enabled_with(unit: Difference, units: dict[str, Difference]) -> Difference | None:
+    """The unit that was enabled or disabled and takes this one with it: another name of it, or one named in Also."""
+    for other in units.values():
+        said = [((side or {}).get("properties") or {}) for side in (other.a, other.b)]
+        also, alias = ({str(name) for part in said for name in part.get(word, ())} for word in ("Also", "Alias"))
+        if other is unit or "enablement" not in other.attributes:
+            continue
+        states = [[(side or {}).get("enablement") for side in (d.a, d.b)] for d in (unit, other)]
+        if unit.attributes == ("enablement",) and unit.key in _words(also) and states[0] == states[1]:
+            return other
+        if unit.kind is not Kind.CHANGED and unit.key in _words(alias):
+            return other
+    return None
+
+
+def _words(values: set[str]) -> set[str]:
+    return {word for value in values for word in value.split()}
 
 
 _CONDITIONS = {"rc-local.service": "/etc/rc.local"}
@@ -446,16 +628,25 @@ def _declared_in_files(tree: _Tree) -> None:
 
 
 def _one_statement(entry: Difference, other: Difference) -> bool:
-    """Whether two entries come of one thing in a file: a source's suites and types, the keys of a keyring."""
+    """Whether two entries come of one thing in a file: suites and types of a source, another mirror, a keyring."""
     if entry.scope == "apt":
         kinds = [difference.key.partition(":")[0] for difference in (entry, other)]
+        mirrors = [[_mirror((side or {}).get("entry")) for side in (d.a, d.b)] for d in (entry, other)]
+        moved = mirrors[0] == mirrors[1] and mirrors[0][0] != mirrors[0][1]
         uris = [difference.key.split(" ")[1:2] for difference in (entry, other)]
-        return kinds[0] == kinds[1] and (kinds[0] != "source" or uris[0] == uris[1])
+        return kinds[0] == kinds[1] and (kinds[0] != "source" or uris[0] == uris[1] or moved)
     return entry.scope in {"alternatives", "certificates", "packet_filter", "system"}
+
+
+def _mirror(entry: object) -> str:
+    """The protocol and the host of a source's entry."""
+    found = re.match(r"source:\S+ (\w+:/*[^/ ]*)", str(entry))
+    return found.group(1) if found else ""
 
 
 _PLACES: dict[str, tuple[tuple[str, ...], ...]] = {
     "cron": (("command", "user"), ("schedule", "user")),
+    "apt": (("suite",),),
 }
 """Scope → attributes that an entry keeps when it is edited, the surest first."""
 
@@ -474,11 +665,18 @@ def _edits(tree: _Tree) -> None:
                 _pair(tree, entries, keeps)
 
 
+def _kept(entry: Difference, name: str) -> str:
+    """An attribute of an entry, or the suite of a source, which its key names."""
+    if name == "suite":
+        return entry.key.rpartition(" ")[2] if entry.key.startswith("source:") else "None"
+    return str(entry.present.get(name))
+
+
 def _pair(tree: _Tree, entries: list[Difference], keeps: tuple[str, ...]) -> None:
     places: dict[tuple[str, ...], list[list[Difference]]] = defaultdict(lambda: [[], []])
     for entry in entries:
         kind = entry.key.partition(":")[0] if entry.scope in {"apt", "mounts"} else ""
-        place = (kind, *(str(entry.present.get(name)) for name in keeps))
+        place = (kind, *(_kept(entry, name) for name in keeps))
         if entry.kind is not Kind.CHANGED and (not keeps or "None" not in place):
             places[place][entry.kind is Kind.ONLY_B].append(entry)
     for gone, come in places.values():
@@ -673,7 +871,7 @@ def _cause_of_debt(tree: _Tree, reason: str, unit: str) -> Difference | None:
     if reason == "unit-changed":
         files = (difference for path, difference in tree.files.items() if unit_of(path) in {unit, _template(unit)})
         return tree.by_scope["systemd"].get(unit) or next(files, None)
-    path = reason.partition(":")[2] if reason.startswith("configuration-") else reason
+    path = reason.partition(":")[2] if reason.startswith(("configuration-", "script-")) else reason
     if path in tree.files:
         return tree.files[path]
     # A directory is newer when something in it came, went or was replaced.
@@ -731,19 +929,46 @@ def _derived(tree: _Tree) -> None:
             break
 
 
+def _links(tree: _Tree) -> None:
+    """A link goes with what it leads to, or leads through, where the same machine alone has both."""
+    for difference in tree.free("files"):
+        target = difference.present.get("target")
+        if difference.kind is Kind.CHANGED or difference.present.get("type") != "link" or not target:
+            continue
+        where = os.path.normpath(PurePosixPath(difference.key).parent / str(target))
+        for path in (where, *_ancestors(where)):
+            other = tree.files.get(path)
+            if other is not None and other.kind is difference.kind:
+                tree.hang(difference, other)
+                break
+
+
+def _metadata(tree: _Tree) -> None:
+    """What pip keeps of a Python distribution hangs below its package or module."""
+    for path, difference in tree.files.items():
+        found = _PYTHON_METADATA.match(path)
+        if found is None:
+            continue
+        name = re.sub(r"[-_.]+", "_", found["name"]).lower()
+        for other in (f"{found['place']}/{name}", f"{found['place']}/{name}.py", f"{found['place']}/{found['name']}"):
+            if other in tree.files and tree.files[other].kind is difference.kind:
+                tree.hang(difference, tree.files[other])
+
+
 def _directories(tree: _Tree) -> None:
-    """What is in a directory that only one machine has hangs below that directory."""
-    tops: list[Difference] = []
+    """What is in a directory that only one machine has hangs below that directory, or below what took its place."""
+    tops: list[tuple[Difference, Kind]] = []
     for path in sorted(tree.files, key=_as_parts):
         difference = tree.files[path]
-        if difference.kind is Kind.CHANGED:
-            continue
-        while tops and not path.startswith(tops[-1].key + "/"):
+        while tops and not path.startswith(tops[-1][0].key + "/"):
             tops.pop()
-        if tops and tops[-1].kind is difference.kind:
-            tree.hang(difference, tops[-1])
-        if difference.present.get("type") == "dir":
-            tops.append(difference)
+        if tops and tops[-1][1] is difference.kind:
+            tree.hang(difference, tops[-1][0])
+        if difference.kind is not Kind.CHANGED and difference.present.get("type") == "dir":
+            tops.append((difference, difference.kind))
+        elif "type" in difference.attributes:
+            was = (difference.a or {}).get("type") == "dir"
+            tops.append((difference, Kind.ONLY_A if was else Kind.ONLY_B))
 
 
 def _as_parts(path: str) -> list[str]:
@@ -791,9 +1016,13 @@ _STEPS = (
     _packages,
     _packaged_entries,
     _dependencies,
+    _renamed,
     _accounts,
+    _memberships,
+    _ownership,
     _belongings,
     _boot_target,
+    _shared_drop_ins,
     _units,
     _unit_effects,
     _edits,
@@ -812,6 +1041,8 @@ _STEPS = (
     _package_state,
     _package_tools,
     _derived,
+    _metadata,
+    _links,
     _directories,
     _wrappers,
 )
