@@ -82,7 +82,7 @@ def test_a_new_package_is_one_finding_with_all_it_brought(tmp_path: Path):
     finding = only_finding(
         on_b(
             tmp_path,
-            packages={"app": package(), "libapp": package(auto=True)},
+            packages={"app": package(makes=["/var/lib/app"]), "libapp": package(auto=True)},
             files={
                 "/etc/app": packaged,
                 "/etc/app/app.conf": file(origin=of_package("app", "conffile")),

@@ -197,6 +197,11 @@ def _remove_sysctl(case: _Case) -> str:
 
 
 def _remove_mount(case: _Case) -> str:
+    if case.head.present.get("type") == "swap":
+        return (
+            f"Add a task that turns it off (`swapoff {case.name}`) and removes its line from /etc/fstab {_NO_LINE}"
+            f"{case.or_there}"
+        )
     return (
         f"Add a task that unmounts it and takes it from /etc/fstab (`ansible.posix.mount` with `path: {case.name}`,"
         f" `state: absent`){case.or_there}"

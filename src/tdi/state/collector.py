@@ -950,7 +950,7 @@ def dpkg_status(machine: Machine) -> list[dict[str, str]]:
     cached = machine.__dict__.get("dpkg_status")
     if cached is None:
         # Descriptions are most of the file and never needed: they are not split into lines.
-        wanted = ("Package", "Status", "Architecture", "Version", "Conffiles", "Depends", "Pre-Depends")
+        wanted = "Package Status Architecture Version Conffiles Depends Pre-Depends Recommends Provides".split()
         pattern = re.compile(r"(?m)^(%s):((?:.*)(?:\n[ \t].*)*)" % "|".join(wanted))
         cached = []
         for paragraph in machine.text("/var/lib/dpkg/status").split("\n\n"):
@@ -1050,13 +1050,52 @@ def packages(machine: Machine, scope: Scope) -> None:
             attributes["flag"] = words[1]
         if words[2] == "installed":
             attributes["auto"] = bool(automatic & {(name, architecture), (name, machine.architecture)})
-        needed = fields.get("pre-depends", "") + "," + fields.get("depends", "")
-        names = {re.split(r"[\s:(\[]", part.strip(), maxsplit=1)[0] for part in re.split(r"[,|]", needed)} - {""}
-        if names:
-            attributes["depends"] = sorted(names)
+        listed = [package_names(",".join(fields.get(field, "") for field in each)) for each in PACKAGE_LISTS.values()]
+        attributes.update((each, names) for each, names in zip(PACKAGE_LISTS, listed) if names)  # noqa: B905 - see above
+        made = makes(machine, name, architecture)
+        if made:
+            attributes["makes"] = made
         if key in changed:
             attributes["conffiles"] = changed[key]
         scope.objects[key] = attributes
+
+
+PACKAGE_LISTS = {"depends": ("pre-depends", "depends", "recommends"), "provides": ("provides",)}
+
+
+def package_names(text: str) -> list[str]:
+    """The names in a list of packages, without versions and architectures, those of alternatives too."""
+    return sorted({re.split(r"[\s:(\[]", part.strip(), maxsplit=1)[0] for part in re.split(r"[,|]", text)} - {""})
+
+
+ADDS_ACCOUNT = re.compile(r"(?m)^.*\b(?:adduser|addgroup|useradd|groupadd)\b((?:.*\\\n)*.*)$")
+ACCOUNT = re.compile(r"(?<![\w/$.=-])[A-Za-z_][\w-]*(?![\w/=.(-])")
+MADE_PATH = re.compile(r"(?<![\w/.$}])/(?:etc|var/(?:cache|lib|log|spool|mail|opt)|srv|opt)/[\w@+.-]+(?:/[\w@+.-]+)*")
+NOT_A_DIRECTORY = re.compile(r"/(bin|sbin|man\d?|doc)/|\.[^/]*$")
+
+
+def makes(machine: Machine, name: str, architecture: str) -> list[str]:
+    """What a package makes that is none of its files, as far as its scripts say: words that may be accounts, and paths.
+
+    Its own empty directories are among them: no file tells whose they are.
+    """
+    info = "/var/lib/dpkg/info/" + name
+    if not os.path.exists(machine.prefix + info + ".list"):
+        info += ":" + architecture
+    found: set[str] = set()
+    for script in (".postinst", ".postrm"):
+        text = machine.text(info + script, 1 << 20)
+        found.update(MADE_PATH.findall(text))
+        for line in ADDS_ACCOUNT.findall(text):
+            found.update(ACCOUNT.findall(line))
+    paths = machine.merged_names(machine.text(info + ".list")).split("\n")
+    parents = {path.rpartition("/")[0] for path in paths}
+    for path in paths:
+        if path.startswith("/usr/lib/sysusers.d/"):
+            found.update(re.findall(r"(?m)^[ug]!?\s+\"?([\w-]+)", machine.text(path, 1 << 20)))
+        if path and path not in parents and not NOT_A_DIRECTORY.search(path) and os.path.isdir(machine.prefix + path):
+            found.add(path)
+    return sorted(found)
 
 
 def conffile_state(machine: Machine, path: str, digest: str, flag: str) -> str:
@@ -1775,30 +1814,35 @@ def authorized_keys(machine: Machine, scope: Scope) -> None:
 
 
 def authorized_keys_files(machine: Machine) -> list[str]:
-    """Where sshd looks for keys: what its configuration says first, in a Match block too, else its default."""
-    said: list[str] = []
-    patterns: list[str] = []
-    matched = False
-    pending = ["/etc/ssh/sshd_config"]
-    seen: set[str] = set()
-    while pending and len(seen) < 1000:
-        path = pending.pop(0)
-        if path in seen:
+    """Where sshd looks for keys: what its configuration says first and in its Match blocks, else its default."""
+    first: list[str] = []
+    matched: list[str] = []
+    in_match = False
+    for line in sshd_lines(machine, "/etc/ssh/sshd_config", 0):
+        words = [word.strip('"') for word in re.split(r"[\s=]+", line)]
+        in_match = in_match or words[0].lower() == "match"
+        if words[0].lower() == "authorizedkeysfile":
+            if in_match:
+                matched += words[1:]
+            elif not first:
+                first = words[1:]
+    first = first or [".ssh/authorized_keys", ".ssh/authorized_keys2"]
+    return [pattern for pattern in dict.fromkeys([*first, *matched]) if pattern != "none"]
+
+
+def sshd_lines(machine: Machine, path: str, depth: int) -> Iterator[str]:
+    """The lines of a file of sshd's configuration, with those of what it includes in their place."""
+    for line in significant(machine.text(path, 1 << 20)):
+        words = re.split(r"[\s=]+", line)
+        if words[0].lower() != "include" or depth > 16:
+            yield line
             continue
-        seen.add(path)
-        for line in significant(machine.text(path, 1 << 20)):
-            words = re.split(r"[\s=]+", line)
-            word = words[0].lower()
-            if word == "include":
-                for pattern in words[1:]:
-                    where, _, name = os.path.join("/etc/ssh", pattern).rpartition("/")
-                    wanted = re.compile(".*".join(map(re.escape, name.split("*"))))
-                    pending += [where + "/" + each for each in machine.names(where) if wanted.fullmatch(each)]
-            matched = matched or word == "match"
-            if word == "authorizedkeysfile" and (matched or not said):
-                patterns += [each.strip('"') for each in words[1:] if each != "none"]
-                said += [] if matched else ["here"]
-    return list(dict.fromkeys(patterns if said else [".ssh/authorized_keys", ".ssh/authorized_keys2", *patterns]))
+        for pattern in words[1:]:
+            where, _, name = os.path.join("/etc/ssh", pattern).rpartition("/")
+            wanted = re.compile(".*".join(map(re.escape, name.split("*"))))
+            for each in machine.names(where):
+                if wanted.fullmatch(each):
+                    yield from sshd_lines(machine, where + "/" + each, depth + 1)
 
 
 def subids(machine: Machine, scope: Scope) -> None:
@@ -2547,12 +2591,13 @@ def certificates(machine: Machine, scope: Scope) -> None:
         if not CERTIFICATE_NAME.search(path):
             continue
         try:
-            blocks = pem_blocks(machine.bytes(path, 1 << 20), rb"CERTIFICATE")
+            data = machine.bytes(path, 1 << 20)
         except OSError:
             continue
-        if not blocks:
+        if b"-----BEGIN CERTIFICATE" not in data:
             continue
         try:
+            blocks = pem_blocks(data, rb"CERTIFICATE")
             attributes, public_key = certificate(blocks[0])
         except (IndexError, ValueError, UnicodeDecodeError):
             scope.objects[path] = {"error": "not a certificate that can be read"}

@@ -256,7 +256,8 @@ def _file_severity(difference: Difference) -> Severity:
     access = changed & (ACCESS | {MUST_DIFFER}) - ({"mode"} if "type" in changed else set())
     if has_privilege(difference) or access or _is_opening(difference):
         return Severity.SECURITY
-    if path.startswith(_SECURITY_PATHS) or path.endswith(_PRIVATE_KEY_ENDINGS):
+    whole = f"{path}/" if difference.present.get("type") == "dir" else path
+    if whole.startswith(_SECURITY_PATHS) or path.endswith(_PRIVATE_KEY_ENDINGS):
         return Severity.SECURITY
     if path.endswith(_LEFT_OVER_ENDINGS):
         return Severity.LEFT_OVER
@@ -512,7 +513,7 @@ def _told(head: Difference) -> list[str]:
         names.remove("hash")
     # What a probe says of paths follows from the rest of what it says, what a package needs from its version, and that
     # a certificate is another one from what is in it.
-    for name in ("origin", SAYS, "depends", "fingerprint"):
+    for name in ("origin", SAYS, "depends", "provides", "makes", "fingerprint"):
         if len(names) > 1 and name in names:
             names.remove(name)
     return names

@@ -199,8 +199,10 @@ def _dependencies(tree: _Tree) -> None:
     What was installed automatically, and no package names, hangs below the one that was asked for if there is only one.
     """
     packages = tree.by_scope["packages"]
+    providers = {str(name): d for d in packages.values() for name in d.present.get("provides") or ()}
     for _, difference in sorted(packages.items()):
-        for needed in (packages.get(other) for other in difference.present.get("depends") or ()):
+        for name in difference.present.get("depends") or ():
+            needed = packages.get(name) or providers.get(name)
             if needed is None or needed.kind is not difference.kind:
                 continue
             came = needed.kind is not Kind.CHANGED and needed.present.get("auto")
@@ -232,16 +234,42 @@ def _package_state(tree: _Tree) -> None:
         audited = tree.by_scope["packages"].get(key.removeprefix("audit:"))
         if key.startswith("audit:") and audited is not None:
             tree.hang(difference, audited)
-    roots = {kind: {tree.root(d) for d in moved.values() if d.kind is kind} for kind in (Kind.ONLY_A, Kind.ONLY_B)}
     for difference in tree.free("files"):
         unit = unit_of(difference.key)
         stem = (unit or "").rpartition(".")[0]
         if stem in moved and unit not in tree.by_scope["systemd"]:
             tree.hang(difference, moved[stem])
-        own = difference.present.get("origin", {}).get("kind") == "package" and _is_directory(difference)
-        causes = roots.get(difference.kind, set())
-        if own and len(causes) == 1:
-            tree.hang(difference, *causes)
+
+
+def _package_makes(tree: _Tree) -> None:
+    """The accounts, files and empty directories that the scripts and lists of a package name come and go with it."""
+    for package in tree.by_scope["packages"].values():
+        named = {str(each) for each in package.present.get("makes") or ()}
+        gone = package.kind is not Kind.CHANGED
+        if not named or not (gone or _PACKAGE_CHANGE & {*package.attributes}):
+            continue
+        entries = [tree.by_scope[scope].get(name) for scope in ("users", "groups") for name in sorted(named)]
+        found = [entry for entry in entries if entry is not None and _is_system_account(entry)]
+        for path, difference in tree.files.items():
+            inside = gone and any(above in named for above in _ancestors(path) if above.count("/") >= _OWN_DEPTH)
+            if (path in named or inside) and package_of(difference) is None:
+                found.append(difference)
+        for difference in found:
+            if difference.kind is package.kind or (not gone and difference.kind is not Kind.CHANGED):
+                tree.hang(difference, package)
+
+
+_OWN_DEPTH = 3
+"""From this depth on a directory that a script names is the package's alone: /var/lib/app."""
+
+
+def _is_system_account(difference: Difference) -> bool:
+    numbers = [difference.present.get(name) for name in ("uid", "gid") if name in difference.present]
+    return all(isinstance(number, int) and 0 < number < _FIRST_PERSON for number in numbers)
+
+
+_FIRST_PERSON = 1000
+"""The first number that is given to people's accounts."""
 
 
 def _package_tools(tree: _Tree) -> None:
@@ -252,10 +280,15 @@ def _package_tools(tree: _Tree) -> None:
             follow += [tree.by_scope["apt"].get(f"config:APT::Architectures{ending}") for ending in ("", "::")]
             for other in filter(None, follow):
                 tree.hang(other, difference)
-    causes = [*tree.free("alternatives"), *tree.free("packages")]
+    packages = tree.free("packages")
+    causes = [*tree.free("alternatives"), *packages]
+    moved = [d for d in packages if d.kind is not Kind.CHANGED or _PACKAGE_CHANGE & {*d.attributes}]
     for difference in tree.free("files"):
         if causes and difference.kind is not Kind.CHANGED and _LOGS.match(difference.key):
             tree.hang(difference, causes[0])
+        shared = _is_directory(difference) and difference.attributes == ("origin",)
+        if moved and (shared or difference.key == "/var/lib/dpkg/triggers/File"):
+            tree.hang(difference, moved[0])
 
 
 def _conffile_states(tree: _Tree) -> None:
@@ -470,18 +503,27 @@ def _units(tree: _Tree) -> None:
 
 
 def _enabled_with(unit: Difference, units: dict[str, Difference]) -> Difference | None:
-    """The unit that was enabled or disabled and takes this one with it: another name of it, or one named in Also."""
+    """The unit that was enabled or disabled, came or went, and takes this one with it.
+
+    This one is another name of it, or is named in its Also, or is started because it requires it.
+    """
     for other in units.values():
         said = [((side or {}).get("properties") or {}) for side in (other.a, other.b)]
-        also, alias = ({str(name) for part in said for name in part.get(word, ())} for word in ("Also", "Alias"))
-        if other is unit or "enablement" not in other.attributes:
+        also, alias, needs = ({str(n) for part in said for n in part.get(word, ())} for word in _TAKES_WITH_IT)
+        if other is unit or (other.kind is Kind.CHANGED and not {"enablement", "active"} & {*other.attributes}):
             continue
         states = [[(side or {}).get("enablement") for side in (d.a, d.b)] for d in (unit, other)]
-        if unit.attributes == ("enablement",) and unit.key in _words(also) and states[0] == states[1]:
+        named = unit.attributes == ("enablement",) and unit.key in _words(also)
+        if named and (states[0] == states[1] or other.kind is not Kind.CHANGED):
             return other
         if unit.kind is not Kind.CHANGED and unit.key in _words(alias):
             return other
+        if unit.attributes == ("active",) and unit.key in _words(needs):
+            return other
     return None
+
+
+_TAKES_WITH_IT = ("Also", "Alias", "Requires")
 
 
 def _words(values: set[str]) -> set[str]:
@@ -547,8 +589,9 @@ def _mounted(tree: _Tree) -> None:
         for name, unit in tree.by_scope["systemd"].items():
             where = [((side or {}).get("properties") or {}).get("Where") for side in (unit.a, unit.b)]
             causes += [unit] if point in where and name.endswith("mount") else []
+        generated = [c for c in causes if c and str(c.either("fragment")).startswith("/run/systemd/generator")]
         for cause in filter(None, causes):
-            tree.hang(difference, cause)
+            tree.hang(*((cause, difference) if cause in generated else (difference, cause)))
         directory = tree.files.get(point)
         if directory is not None and _is_directory(directory) and directory.kind is difference.kind:
             tree.hang(directory, difference)
@@ -625,6 +668,17 @@ def _declared_in_files(tree: _Tree) -> None:
                     edits = file.kind is Kind.CHANGED and cause.scope == scope and in_file[path] <= _FEW
                     if not edits or _one_statement(difference, cause):
                         tree.hang(difference, cause)
+
+
+def _hidden(tree: _Tree) -> None:
+    """A file of an administrator that hides one of a package hangs below what this would have set."""
+    for scope in ("sysctl", "modules", "limits"):
+        for difference in tree.by_scope[scope].values():
+            for path in _paths(difference):
+                _, _, name = path.rpartition("lib/")
+                for top in ("/etc/", "/run/", "/usr/local/lib/"):
+                    if path.startswith(("/usr/lib/", "/lib/")) and top + name in tree.files:
+                        tree.hang(tree.files[top + name], difference)
 
 
 def _one_statement(entry: Difference, other: Difference) -> bool:
@@ -898,10 +952,12 @@ def _named_paths(difference: Difference) -> Iterator[str]:
             value = (side or {}).get(name)
             if isinstance(value, str) and value.startswith("/"):
                 yield value.partition(":")[0] if name != "path" else value
-        for name in ("dropins", "files", "links", "choices"):
+        for name in ("dropins", "files", "links"):
             for value in (side or {}).get(name) or ():
                 if isinstance(value, str):
                     yield value
+    choices = [{*((side or {}).get("choices") or ())} for side in (difference.a, difference.b)]
+    yield from sorted(choices[0] ^ choices[1])
     if difference.key.startswith("configured:") and difference.scope == "mounts":
         yield "/etc/fstab"
         return
@@ -1016,6 +1072,7 @@ _STEPS = (
     _packages,
     _packaged_entries,
     _dependencies,
+    _package_makes,
     _renamed,
     _accounts,
     _memberships,
@@ -1027,6 +1084,7 @@ _STEPS = (
     _unit_effects,
     _edits,
     _declared_in_files,
+    _hidden,
     _apt_configuration,
     _alternatives,
     _mounted,
