@@ -285,3 +285,85 @@ def test_why_a_process_should_be_restarted_is_said_in_words(tmp_path: Path, reas
     process = {"arguments": ["x"], "user": "root", "count": 1}
     both = ({"x.service|/usr/bin/x": process}, {"x.service|/usr/bin/x": {**process, "restart_debt": [reason]}})
     assert words in only(tmp_path, processes=both).why
+
+
+def test_a_key_that_others_may_read_stays_a_finding_beside_its_certificate(tmp_path: Path):
+    certificate = {"subject": "CN=a", "key": "/etc/tls/a.key"}
+    comparison = between(
+        tmp_path,
+        certificates=({"/etc/tls/a.crt": certificate}, {"/etc/tls/a.crt": {**certificate, "chain": 2}}),
+        files=({"/etc/tls/a.key": file(mode="0600")}, {"/etc/tls/a.key": file(mode="0644")}),
+    )
+    assert {finding.scope for finding in comparison.findings} == {"certificates", "files"}
+
+
+def test_a_directory_that_one_package_lost_is_not_another_package_s(tmp_path: Path):
+    docs = {
+        "/usr/share/doc/x": directory(origin={"kind": "package"}),
+        "/usr/share/doc/x/copyright": file(origin=of_package("x")),
+    }
+    comparison = between(tmp_path, packages=({"y": package()}, {}), files=(docs, {}))
+    assert {finding.key for finding in comparison.findings} == {"y", "/usr/share/doc/x"}
+
+
+def test_what_a_package_s_scripts_make_goes_with_it_but_not_what_they_do_not_name(tmp_path: Path):
+    comparison = between(
+        tmp_path,
+        packages=({}, {"mta": package(makes=["mta", "eva", "/var/log/mta", "/etc/aliases"])}),
+        users=({}, {"mta": {**USER, "uid": 105}, "eva": USER, "older": {**USER, "uid": 999, "home": "/home/older"}}),
+        files=(
+            {},
+            {"/var/log/mta": directory(), "/var/log/mta/main": file(), "/etc/aliases": file(), "/etc/other": file()},
+        ),
+    )
+    assert {finding.key for finding in comparison.findings} == {"mta", "eva", "older", "/etc/other"}
+
+
+def test_what_packages_need_and_say_of_themselves_is_no_difference(tmp_path: Path):
+    known, other = package(depends=["a"], makes=["/var/lib/x"]), package(depends=["b"])
+    assert not between(tmp_path, packages=({"x": known}, {"x": other})).findings
+
+
+def test_packages_that_need_each_other_go_with_the_one_that_was_asked_for(tmp_path: Path):
+    new = {
+        "cron": package(depends=["mail-transport-agent"]),
+        "base": package(auto=True, depends=["daemon"]),
+        "daemon": package(auto=True, depends=["base"], provides=["mail-transport-agent"]),
+        "tree": package(),
+    }
+    comparison = between(tmp_path, packages=({}, new))
+    assert [(finding.key, len(finding.differences)) for finding in comparison.findings] == [("cron", 3), ("tree", 1)]
+
+
+def test_a_unit_that_lost_its_program_goes_with_the_package(tmp_path: Path):
+    program = {"/usr/sbin/web": file(origin=of_package("web"))}
+    unit = {**UNIT, "properties": {"ExecStart": ["-/usr/sbin/web -g x"]}}
+    finding = only(
+        tmp_path,
+        packages=({"web": package()}, {}),
+        files=(program, {}),
+        systemd=({"web.service": unit}, {"web.service": {**unit, "active": "inactive"}}),
+    )
+    assert finding.key == "web"
+
+
+def test_a_file_that_hides_one_of_a_package_goes_with_the_setting(tmp_path: Path):
+    finding = only(
+        tmp_path,
+        sysctl=({"configured:kernel.x": {"value": "1", "file": "/usr/lib/sysctl.d/10-x.conf"}}, {}),
+        files=({}, {"/etc/sysctl.d/10-x.conf": link("/dev/null")}),
+    )
+    assert finding.key == "configured:kernel.x"
+
+
+def test_a_program_that_an_alternative_has_on_both_machines_is_not_its_matter(tmp_path: Path):
+    choices = {"/usr/local/bin/vi": 1}
+    comparison = between(
+        tmp_path,
+        alternatives=(
+            {"editor": {"current": "/a", "choices": choices}},
+            {"editor": {"current": "/b", "choices": choices}},
+        ),
+        files=({"/usr/local/bin/vi": file()}, {}),
+    )
+    assert len(comparison.findings) == 2

@@ -250,7 +250,7 @@ def _found(pattern: str, lines: list[str]) -> list[str]:
 def main() -> None:
     """Print everything."""
     if not os.access(PROGRAM, os.X_OK):
-        sys.stdout.write(json.dumps({"status": {"value": "nginx is not installed"}}) + "\n")
+        sys.stdout.write(json.dumps({"status": {"value": "nginx is not installed", "file": PROGRAM}}) + "\n")
         return
     said = subprocess.run([PROGRAM, "-V"], capture_output=True, text=True, check=False, timeout=SECONDS).stderr
     lines = dict(line.partition(": ")[::2] for line in said.splitlines())

@@ -1070,8 +1070,10 @@ def package_names(text: str) -> list[str]:
 
 ADDS_ACCOUNT = re.compile(r"(?m)^.*\b(?:adduser|addgroup|useradd|groupadd)\b((?:.*\\\n)*.*)$")
 ACCOUNT = re.compile(r"(?<![\w/$.=-])[A-Za-z_][\w-]*(?![\w/=.(-])")
-MADE_PATH = re.compile(r"(?<![\w/.$}])/(?:etc|var/(?:cache|lib|log|spool|mail|opt)|srv|opt)/[\w@+.-]+(?:/[\w@+.-]+)*")
-NOT_A_DIRECTORY = re.compile(r"/(bin|sbin|man\d?|doc)/|\.[^/]*$")
+MADE_PATH = re.compile(
+    r"(?<![\w/.$}])/(?:etc|var/(?:cache|lib|log|spool|mail|opt)|srv|opt)/[\w@+.-]+(?:/[\w@+.-]+)*(?<!\.)"
+)
+NOT_A_DIRECTORY = re.compile(r"^/usr/.*(/(bin|sbin|man\d?|doc)/|\.[^/]*$)")
 
 
 def makes(machine: Machine, name: str, architecture: str) -> list[str]:
@@ -1083,17 +1085,19 @@ def makes(machine: Machine, name: str, architecture: str) -> list[str]:
     if not os.path.exists(machine.prefix + info + ".list"):
         info += ":" + architecture
     found: set[str] = set()
-    for script in (".postinst", ".postrm"):
+    for script in (".preinst", ".postinst", ".postrm"):
         text = machine.text(info + script, 1 << 20)
         found.update(MADE_PATH.findall(text))
         for line in ADDS_ACCOUNT.findall(text):
             found.update(ACCOUNT.findall(line))
     paths = machine.merged_names(machine.text(info + ".list")).split("\n")
-    parents = {path.rpartition("/")[0] for path in paths}
+    parents = {path.rpartition("/")[0] for path in paths} | {"", "/."}
     for path in paths:
+        if path.startswith("/etc/logrotate.d/"):
+            found.update(MADE_PATH.findall(machine.text(path, 1 << 20)))
         if path.startswith("/usr/lib/sysusers.d/"):
             found.update(re.findall(r"(?m)^[ug]!?\s+\"?([\w-]+)", machine.text(path, 1 << 20)))
-        if path and path not in parents and not NOT_A_DIRECTORY.search(path) and os.path.isdir(machine.prefix + path):
+        if path not in parents and not NOT_A_DIRECTORY.search(path) and os.path.isdir(machine.prefix + path):
             found.add(path)
     return sorted(found)
 
@@ -1802,15 +1806,20 @@ def authorized_keys(machine: Machine, scope: Scope) -> None:
                 except ValueError:
                     continue
                 digest = binascii.b2a_base64(hashlib.sha256(blob).digest()).decode().rstrip("=\n")
-                attributes = {"type": found["type"], "file": path}
-                if found["options"]:
-                    attributes["options"] = redact(found["options"])
+                options = redact(found["options"] or "")
+                known = scope.objects.get("%s:SHA256:%s" % (name, digest))
+                if known is not None:
+                    # The same key once more: its other options count as well.
+                    every = known.get("every_line") or [known.get("options", "")]
+                    known["every_line"] = sorted([*every, options])
+                    known["files"] = sorted({*known.get("files", [known["file"]]), path})
+                    continue
+                attributes: dict[str, Any] = {"type": found["type"], "file": path}
+                if options:
+                    attributes["options"] = options
                 if found["rest"]:
                     attributes["comment"] = found["rest"].strip()
-                key = "%s:SHA256:%s" % (name, digest)
-                while key in scope.objects:
-                    key += "#"  # the same key once more may have other options, which count as well
-                scope.objects[key] = attributes
+                scope.objects["%s:SHA256:%s" % (name, digest)] = attributes
 
 
 def authorized_keys_files(machine: Machine) -> list[str]:

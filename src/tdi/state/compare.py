@@ -28,6 +28,9 @@ SMALLEST_SECRET = 32
 MOST = 100_000
 """Differences of one scope that are explained; further ones are counted. Bounds time and memory."""
 
+EVIDENCE: Mapping[str, frozenset[str]] = {"packages": frozenset({"depends", "provides", "makes"})}
+"""Attributes that explain what else differs, and are no part of the state themselves."""
+
 SECRETS_END = "/etc/~"
 """No rule about a machine's secrets matches behind it: the search for them stops there."""
 
@@ -186,6 +189,7 @@ def _differences(
     suppressed: Counter[str],
 ) -> Iterator[Difference]:
     """What is left of the objects that are not equal once the built-in rules have taken theirs."""
+    evidence = EVIDENCE.get(scope, frozenset())
     noisy = re.compile("|".join(f"(?:{rule.match})" for rule in noise) or "(?!)")
     kept = beyond = 0
     for key, left, right in unequal:
@@ -199,7 +203,10 @@ def _differences(
         kind = Kind.ONLY_B if a is None else Kind.ONLY_A
         if a is not None and b is not None:
             kind = Kind.CHANGED
-            attributes = tuple([name for name in sorted(a.keys() | b.keys()) if a.get(name) != b.get(name)])
+            names = sorted((a.keys() | b.keys()) - evidence)
+            attributes = tuple([name for name in names if a.get(name) != b.get(name)])
+            if not attributes:
+                continue
         if noisy.fullmatch(key):
             rest = _without_noise(Difference(scope, key, kind, attributes, a, b), noise, suppressed)
             if rest is None:

@@ -511,9 +511,9 @@ def _told(head: Difference) -> list[str]:
         names.append("hash")
     if "properties" in names and "hash" in names:
         names.remove("hash")
-    # What a probe says of paths follows from the rest of what it says, what a package needs from its version, and that
-    # a certificate is another one from what is in it.
-    for name in ("origin", SAYS, "depends", "provides", "makes", "fingerprint"):
+    # What a probe says of paths follows from the rest of what it says, and that a certificate is another one from what
+    # is in it.
+    for name in ("origin", SAYS, "fingerprint"):
         if len(names) > 1 and name in names:
             names.remove(name)
     return names

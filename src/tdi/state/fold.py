@@ -42,6 +42,7 @@ _SOURCES_OF = (
         re.compile(r"^/etc/ssl/certs/.+$"),
         re.compile(r"^/usr/(local/)?share/ca-certificates(/.+)?$|^/etc/ca-certificates(\.conf|/.+)$"),
     ),
+    (re.compile(r"^/etc/pam\.d/common-.+$|^/var/lib/pam/.+$"), re.compile(r"^/usr/share/pam-configs/.+$")),
     (re.compile(r"^/var/cache/man/.+$"), re.compile(r"^/usr/(local/)?share/man/.+$")),
     (re.compile(r"^/var/lib/systemd/catalog/database$"), re.compile(r"^/usr/lib/systemd/catalog/.+$")),
     (re.compile(r"^/etc/udev/hwdb\.bin$"), re.compile(r"^/(usr/lib|etc)/udev/hwdb\.d/.+$")),
@@ -198,23 +199,29 @@ def _dependencies(tree: _Tree) -> None:
 
     What was installed automatically, and no package names, hangs below the one that was asked for if there is only one.
     """
-    packages = tree.by_scope["packages"]
+    packages = dict(sorted(tree.by_scope["packages"].items()))
     providers = {str(name): d for d in packages.values() for name in d.present.get("provides") or ()}
-    for _, difference in sorted(packages.items()):
-        for name in difference.present.get("depends") or ():
-            needed = packages.get(name) or providers.get(name)
-            if needed is None or needed.kind is not difference.kind:
-                continue
-            came = needed.kind is not Kind.CHANGED and needed.present.get("auto")
-            if came or (needed.kind is Kind.CHANGED and _versions(needed) == _versions(difference) != ()):
-                tree.hang(needed, difference)
+    needs: dict[str, list[Difference]] = {}
+    for key, package in packages.items():
+        found = (packages.get(name) or providers.get(name) for name in package.present.get("depends") or ())
+        needs[key] = [other for other in found if other is not None and other.kind is package.kind]
+        for needed in needs[key] if package.kind is Kind.CHANGED else ():
+            if _versions(needed) == _versions(package) != ():
+                tree.hang(needed, package)
     for kind in (Kind.ONLY_A, Kind.ONLY_B):
-        here = [difference for difference in packages.values() if difference.kind is kind]
-        asked = [difference for difference in here if not difference.present.get("auto")]
-        if len(asked) == 1:
-            for difference in here:
-                if difference.present.get("auto"):
-                    tree.hang(difference, asked[0])
+        here = [package for package in packages.values() if package.kind is kind]
+        automatic = [package for package in here if package.present.get("auto")]
+        asked = [package for package in here if not package.present.get("auto")]
+        # Packages may need each other: what was asked for comes first.
+        pending = [*asked, *automatic]
+        while pending:
+            package = pending.pop(0)
+            for needed in needs[package.key]:
+                if needed in automatic and tree.root(needed) is needed and needed is not tree.root(package):
+                    tree.hang(needed, package)
+                    pending.insert(0, needed)
+        for package in automatic if len(asked) == 1 else ():
+            tree.hang(package, asked[0])
 
 
 def _versions(package: Difference) -> tuple[str, ...]:
@@ -231,6 +238,9 @@ def _package_state(tree: _Tree) -> None:
         package = next((name for name in moved if name == source or name.startswith(f"{source}-")), None)
         if key.startswith("debconf:") and package:
             tree.hang(difference, moved[package])
+        if key == "debconf:libpam-runtime/profiles":
+            for profile in (d for path, d in tree.files.items() if path.startswith("/usr/share/pam-configs/")):
+                tree.hang(difference, profile)
         audited = tree.by_scope["packages"].get(key.removeprefix("audit:"))
         if key.startswith("audit:") and audited is not None:
             tree.hang(difference, audited)
@@ -239,6 +249,9 @@ def _package_state(tree: _Tree) -> None:
         stem = (unit or "").rpartition(".")[0]
         if stem in moved and unit not in tree.by_scope["systemd"]:
             tree.hang(difference, moved[stem])
+        of_users = tree.files.get(f"/usr/lib/systemd/user/{unit}")
+        if of_users is not None and of_users is not difference and of_users.kind is difference.kind:
+            tree.hang(difference, of_users)
 
 
 def _package_makes(tree: _Tree) -> None:
@@ -264,8 +277,8 @@ _OWN_DEPTH = 3
 
 
 def _is_system_account(difference: Difference) -> bool:
-    numbers = [difference.present.get(name) for name in ("uid", "gid") if name in difference.present]
-    return all(isinstance(number, int) and 0 < number < _FIRST_PERSON for number in numbers)
+    number = difference.present.get("uid" if difference.scope == "users" else "gid")
+    return isinstance(number, int) and 0 < number < _FIRST_PERSON
 
 
 _FIRST_PERSON = 1000
@@ -287,7 +300,7 @@ def _package_tools(tree: _Tree) -> None:
         if causes and difference.kind is not Kind.CHANGED and _LOGS.match(difference.key):
             tree.hang(difference, causes[0])
         shared = _is_directory(difference) and difference.attributes == ("origin",)
-        if moved and (shared or difference.key == "/var/lib/dpkg/triggers/File"):
+        if moved and (shared or difference.key.startswith("/var/lib/dpkg/triggers/")):
             tree.hang(difference, moved[0])
 
 
@@ -481,6 +494,25 @@ def _says_otherwise(tree: _Tree, path: str, used: list[list[str]]) -> bool:
     return (path in used[0]) != (path in used[1]) or path in tree.files
 
 
+def _lost_programs(tree: _Tree) -> None:
+    """A unit whose program comes or goes with a package goes with that: it no longer runs, or a generator made it."""
+    units = tree.by_scope["systemd"]
+    for name, unit in units.items():
+        made = str(unit.present.get("fragment", "")).startswith("/run/systemd/generator")
+        stopped = unit.attributes == ("active",)
+        if not name.endswith(".service") or not (stopped or (made and unit.kind is not Kind.CHANGED)):
+            continue
+        commands = (unit.present.get("properties") or {}).get("ExecStart") or ()
+        programs = (str(command).lstrip("-@:+!").partition(" ")[0] for command in commands)
+        program = next((tree.files[path] for path in programs if path in tree.files), None)
+        if program is None or program.kind is Kind.CHANGED or tree.root(program).scope != "packages":
+            continue
+        tree.hang(unit, program)
+        for other, starter in units.items():
+            if made and _triggered_by(unit, {other: starter}) is not None:
+                tree.hang(starter, unit)
+
+
 def _units(tree: _Tree) -> None:
     """The files and links that make up a unit, and what runs or listens because of it, hang below the unit."""
     units = tree.by_scope["systemd"]
@@ -659,7 +691,7 @@ def _declared_in_files(tree: _Tree) -> None:
         for difference in entries.values():
             for path in _paths(difference):
                 file = tree.files.get(path)
-                if file is None:
+                if file is None or not _says_of(difference, file):
                     continue
                 cause = tree.root(file)
                 if cause is file:
@@ -668,6 +700,16 @@ def _declared_in_files(tree: _Tree) -> None:
                     edits = file.kind is Kind.CHANGED and cause.scope == scope and in_file[path] <= _FEW
                     if not edits or _one_statement(difference, cause):
                         tree.hang(difference, cause)
+
+
+def _says_of(entry: Difference, file: Difference) -> bool:
+    """Whether an entry may have to do with what a file differs in: rights alone change what few entries say."""
+    if not file.attributes or not {*file.attributes} <= _RIGHTS:
+        return True
+    return entry.scope == "dpkg" or bool({"mode", "runs"} & {*entry.attributes})
+
+
+_RIGHTS = frozenset({"mode", "owner", "group", "acl", "acl_default", "capability", "xattrs"})
 
 
 def _hidden(tree: _Tree) -> None:
@@ -1043,9 +1085,9 @@ def _wrappers(tree: _Tree) -> None:
     own: set[str] = set()
     for path in sorted(tree.files):
         difference = tree.files[path]
-        if _is_directory(difference):
-            continue
         root = tree.root(difference)
+        if _is_directory(difference) and root.scope == "files":
+            continue
         for top in _ancestors(path):
             if top not in tops:
                 continue
@@ -1080,6 +1122,7 @@ _STEPS = (
     _belongings,
     _boot_target,
     _shared_drop_ins,
+    _lost_programs,
     _units,
     _unit_effects,
     _edits,

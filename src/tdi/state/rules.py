@@ -81,10 +81,18 @@ BUILT_IN = (
     NoiseRule(
         "package-lists",
         "files",
-        r"^/var/lib/apt/(lists/.+|periodic/[a-z-]+-stamp)$",
+        r"^/var/lib/apt/(lists/.+|periodic/[a-z-]+-stamp|daily_lock)$",
         "apt's lists are as old as the last apt-get update; the sources are compared in the scope apt",
-        ("/var/lib/apt/lists/lock", "/var/lib/apt/lists/mirror_dists_trixie_InRelease"),
+        ("/var/lib/apt/lists/lock", "/var/lib/apt/lists/mirror_dists_trixie_InRelease", "/var/lib/apt/daily_lock"),
         ("/var/lib/apt/lists", "/etc/apt/sources.list", "/var/lib/apt/extended_states"),
+    ),
+    NoiseRule(
+        "daily-backups",
+        "files",
+        r"^/var/backups/(apt\.extended_states|dpkg\.(arch|diversions|statoverride|status)|alternatives\.tar)\.\d+(\.gz)?$",
+        "the daily jobs of apt and dpkg copy their databases when these changed; the databases are compared",
+        ("/var/backups/apt.extended_states.0", "/var/backups/dpkg.status.1.gz", "/var/backups/alternatives.tar.0"),
+        ("/var/backups/shadow.bak", "/var/backups/site.tar.0", "/var/backups/dpkg.status"),
     ),
     NoiseRule(
         "automatic-packages",
