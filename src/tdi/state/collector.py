@@ -2593,9 +2593,9 @@ def certificates(machine: Machine, scope: Scope) -> None:
             data = machine.bytes(path, 1 << 18)
         except OSError:
             continue
-        public = {key for block in pem_blocks(data, rb"(?:RSA |EC )?PRIVATE KEY") for key in public_parts(block)}
-        if public:
-            keys[path] = public
+        blocks = pem_blocks(data, rb"(?:RSA |EC )?PRIVATE KEY")
+        if blocks:
+            keys[path] = {key for block in blocks for key in public_parts(block)}
     for path in paths:
         if not CERTIFICATE_NAME.search(path):
             continue
@@ -2617,8 +2617,10 @@ def certificates(machine: Machine, scope: Scope) -> None:
         near = [key for key in keys if os.path.splitext(key)[0] == os.path.splitext(path)[0]]
         if fitting or near:
             # A key is expected beside its certificate, under the same name; another place is found by its content.
-            attributes["key_matches"] = bool(fitting) and (not near or bool({*fitting} & {*near}))
             attributes["key"] = (fitting or sorted(near))[0]
+            # Of some kinds (ed25519) the public key does not stand in the private one: it may fit or not.
+            if fitting or all(keys[key] for key in near):
+                attributes["key_matches"] = bool(fitting) and (not near or bool({*fitting} & {*near}))
         with suppress(OSError):
             attributes["mode"] = "%04o" % (os.stat(machine.resolve(path)).st_mode & 0o7777)
         scope.objects[path] = attributes
