@@ -354,6 +354,7 @@ def test_a_file_that_hides_one_of_a_package_goes_with_the_setting(tmp_path: Path
         files=({}, {"/etc/sysctl.d/10-x.conf": link("/dev/null")}),
     )
     assert finding.key == "configured:kernel.x"
+    assert "removes /etc/sysctl.d/10-x.conf, which hides it" in finding.action
 
 
 def test_a_program_that_an_alternative_has_on_both_machines_is_not_its_matter(tmp_path: Path):
@@ -367,3 +368,30 @@ def test_a_program_that_an_alternative_has_on_both_machines_is_not_its_matter(tm
         files=({"/usr/local/bin/vi": file()}, {}),
     )
     assert len(comparison.findings) == 2
+
+
+def test_a_script_that_is_no_longer_run_gets_its_mode_back(tmp_path: Path):
+    path = "/etc/cron.daily/x"
+    script = {"period": "daily", "runs": True}
+    finding = only(
+        tmp_path,
+        cron=({f"script:{path}": script}, {f"script:{path}": {**script, "runs": False}}),
+        files=({path: file(mode="0755")}, {path: file(mode="0644")}),
+    )
+    assert (finding.scope, '`mode: "0755"`' in finding.action) == ("cron", True)
+
+
+def test_a_line_in_a_file_that_both_have_is_removed_from_that_file(tmp_path: Path):
+    finding = only(
+        tmp_path,
+        system=({}, {"environment": {"values": {"X": "1"}}}),
+        files=({"/etc/environment": file()}, {"/etc/environment": file(hash="b2:2")}),
+    )
+    assert "from /etc/environment" in finding.action
+
+
+def test_an_edited_conffile_can_be_had_back_from_its_package(tmp_path: Path):
+    path = "/etc/x.conf"
+    edited = file(origin=of_package("x", "conffile", "modified"), hash="b2:2")
+    finding = only(tmp_path, files=({path: file(origin=of_package("x", "conffile"))}, {path: edited}))
+    assert "--force-confmiss x" in finding.action

@@ -56,7 +56,8 @@ class _Case:
         value = head.either("file") or head.either("fragment") or head.either("files") or []
         found = [value] if isinstance(value, str) else [*value]
         path = re.sub(r"^(script|leftover|at):", "", head.key)
-        return [*map(str, found), *([path.partition(":")[0]] if path.startswith("/") else [])]
+        inside = [m.key for m in self.group[1:] if m.scope == "files" and m.kind is Kind.CHANGED]
+        return [*map(str, found), *([path.partition(":")[0]] if path.startswith("/") else []), *inside]
 
     def remove_declaration(self, what: str = "it") -> str:
         """Remove the file that declares it, or, where both machines have the file, the line in it."""
@@ -262,6 +263,9 @@ def _make_file(case: _Case) -> str:
 
 
 def _make_entry(case: _Case) -> str:
+    hiding = next((m.key for m in case.group[1:] if m.scope == "files" and m.kind is Kind.ONLY_B), None)
+    if hiding is not None:
+        return f"Add a task that removes {hiding}, which hides it {_ABSENT}."
     return _bring_back(case, [m for m in case.group if m.scope == "files"]) or _make_other(case)
 
 
@@ -321,7 +325,13 @@ def _mend_file(case: _Case) -> str:
         how = {"dir": "`state: directory`", "link": "`state: link`, `force: true`"}.get(state)
         module = f"`ansible.builtin.file` with {how}" if how else "`ansible.builtin.copy` or `ansible.builtin.template`"
         return f"Let a task make it what it must be, whatever is in its place ({module})."
-    edited = any(side.get("origin", {}).get("state") == "modified" for side in sides)
+    states = [side.get("origin", {}).get("state") for side in sides]
+    edited = "modified" in states
+    if package and is_modified_conffile(case.head) and states[0] == "pristine":
+        return (
+            f"Let a task write it whole, whatever was there, or have what the package brings: remove it, then `apt-get"
+            f" install --reinstall -o Dpkg::Options::=--force-confmiss {package}`."
+        )
     if package and edited and not is_modified_conffile(case.head):
         return f"Find out what edited it, and reinstall the package {package} there."
     return _WHOLE.format(file="it")
@@ -530,8 +540,10 @@ def _mend_certificate(case: _Case) -> str:
 
 
 def _mend_entry(case: _Case) -> str:
-    if case.changed == {"mode"} and case.declared:
-        return f"Set mode of {case.declared[0]} explicitly in the task that makes it."
+    if case.changed <= {"mode", "runs"} and case.declared:
+        modes = [(m.a or {}).get("mode") for m in case.group if "mode" in m.attributes]
+        wanted = f" (`mode: {_quoted(modes[0])}`)" if modes else ""
+        return f"Set mode of {case.declared[0]} explicitly in the task that makes it{wanted}."
     return _WHOLE.format(file=case.declared[0]) if case.declared else _mend_other(case)
 
 
