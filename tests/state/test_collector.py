@@ -165,6 +165,16 @@ def test_a_conffile_with_another_name_is_checked_whichever_is_read_first(root):
     assert states == [None, "pristine"]
 
 
+def test_of_a_hosts_file_that_an_engine_wrote_only_what_was_added_counts():
+    engine = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nff02::1 ip6-allnodes\n172.17.0.3\tweb1\n"
+    own = (["172.17.0.3"], "web1")
+    assert collector.added_hosts(engine, *own) == "127.0.0.1 localhost\n"
+    added = "192.0.2.9   old.example.org # gone\n172.17.0.3 shop.example.org\n"
+    assert collector.added_hosts(engine + added, *own) == (
+        "127.0.0.1 localhost\n192.0.2.9 old.example.org\n172.17.0.3 shop.example.org\n"
+    )
+
+
 def test_directories_of_the_kernel_and_for_temporary_files_are_left_out(root):
     for path in ("/proc/1/x", "/sys/x", "/dev/x", "/run/x", "/tmp/x", "/var/tmp/x", "/srv/tmp/x"):
         write(root, path)
@@ -870,6 +880,11 @@ def test_a_certificate_that_was_cut_off_is_one_that_cannot_be_read(root):
     write(root, "/etc/tls/cut.pem", "-----BEGIN CERTIFICATE-----\nMIIB")
     found = collect(root, scopes=["certificates"])["certificates"]["objects"]
     assert found == {"/etc/tls/cut.pem": {"error": "not a certificate that can be read"}}
+
+
+def test_a_time_zone_that_was_copied_is_told_by_its_rule(root):
+    write(root, "/etc/localtime", b"TZif2\0\0\xff\nJST-9\n")
+    assert collect(root, scopes=["system"])["system"]["objects"]["timezone"] == {"value": "a copy: JST-9"}
 
 
 def test_each_swap_of_fstab_counts(root):

@@ -395,3 +395,14 @@ def test_an_edited_conffile_can_be_had_back_from_its_package(tmp_path: Path):
     edited = file(origin=of_package("x", "conffile", "modified"), hash="b2:2")
     finding = only(tmp_path, files=({path: file(origin=of_package("x", "conffile"))}, {path: edited}))
     assert "--force-confmiss x" in finding.action
+
+
+@pytest.mark.parametrize(
+    ("count", "more", "found"), [(5, {}, 1), (4, {}, 4), (5, {"/srv/a/kept": file()}, 5)], ids=["all", "few", "not all"]
+)
+def test_all_that_a_directory_held_is_one_finding(tmp_path: Path, count: int, more: dict[str, Any], found: int):
+    held = {f"/srv/a/{number}": file() for number in range(count)}
+    comparison = between(tmp_path, files=({"/srv/a": directory(), **held, **more}, {"/srv/a": directory(), **more}))
+    assert len(comparison.findings) == found
+    if found == 1:
+        assert "which has 5 entries in /srv/a, and the upgraded machine none" in comparison.findings[0].why

@@ -57,7 +57,8 @@ class _Case:
         found = [value] if isinstance(value, str) else [*value]
         path = re.sub(r"^(script|leftover|at):", "", head.key)
         inside = [m.key for m in self.group[1:] if m.scope == "files" and m.kind is Kind.CHANGED]
-        return [*map(str, found), *([path.partition(":")[0]] if path.startswith("/") else []), *inside]
+        named = [path.partition(":")[0]] if path.startswith("/") else []
+        return list(dict.fromkeys([*map(str, found), *named, *inside]))
 
     def remove_declaration(self, what: str = "it") -> str:
         """Remove the file that declares it, or, where both machines have the file, the line in it."""

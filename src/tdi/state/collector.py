@@ -402,6 +402,21 @@ def machine_mountinfo() -> str:
         return ""
 
 
+HOSTS = "/etc/hosts"
+ENGINE_NAMES = re.compile(r"(localhost|ip6-(localhost|loopback|localnet|mcastprefix|allnodes|allrouters))$")
+
+
+def added_hosts(text: str, own: list[str], hostname: str) -> str:
+    """The lines of a hosts file but for those that an engine writes: this machine's name, and the names of IPv6."""
+    added = []
+    for line in significant(text):
+        address, *names = line.partition("#")[0].split()
+        engines = ":" in address and all(ENGINE_NAMES.match(name) for name in names)
+        if not engines and not (address in own and set(names) <= {hostname, hostname.partition(".")[0]}):
+            added.append(" ".join([address, *names]) + "\n")
+    return "".join(added)
+
+
 def not_walked(machine: Machine) -> set[str]:
     """The mount points at which the walk stops: not files of this machine, or seen elsewhere already."""
     table = mounts(machine)
@@ -411,7 +426,8 @@ def not_walked(machine: Machine) -> set[str]:
         if point == "/":
             continue
         bound = root != "/" and kind != "btrfs" and device in whole
-        single = not os.path.isdir(machine.prefix + point)
+        # The engine of a container puts its hosts file there, but what is added to it is the machine's own.
+        single = not os.path.isdir(machine.prefix + point) and point != HOSTS
         if kind not in FILE_SYSTEMS or bound or single:
             stops.add(point)
     return stops
@@ -612,6 +628,10 @@ class Describer:
         self.baseline = read_baseline()
         self.skipped: list[str] = []
         self.texts: dict[Any, str] = {}
+        # A hosts file that a container's engine wrote: only what was added to it counts.
+        self.hosts: str | None = None
+        if any(point == HOSTS for point, *_ in mounts(machine)):
+            self.hosts = added_hosts(machine.text(HOSTS, TEXT_LIMIT), own_addresses(), os.uname().nodename)
 
     def take(self, packet: bytes, later: Callable[[bytes], bool]) -> None:
         """Describe the paths of a packet; `later` takes a large file and says whether somebody will see to it."""
@@ -669,7 +689,12 @@ class Describer:
             origin, digest, pristine = self.origins.of(path, stat.S_IFREG, status)
             known: dict[str, Any] = {}
             text = None
-            if path not in PARSED_FILES:
+            if path == HOSTS and self.hosts is not None:
+                data = self.hosts.encode("utf-8", "surrogateescape")
+                known = {"size": len(data), "hash": hash_of(data)}
+                if any(pattern.search(path) for pattern in self.machine.settings.text):
+                    text = redact(self.hosts)
+            elif path not in PARSED_FILES:
                 known = self.content(file, path, status, check=digest != "")
                 if pristine:
                     origin["state"] = "pristine"
@@ -2066,7 +2091,10 @@ def system(machine: Machine, scope: Scope) -> None:
         zone = os.readlink(machine.prefix + "/etc/localtime")
         zone = zone.partition("zoneinfo/")[2] or zone
     except OSError:
-        zone = machine.text("/etc/timezone", 1 << 16).strip() or "UTC"
+        # A copy in place of the link does not tell its name, but its last line is the rule that it ends with.
+        copy = machine.text("/etc/localtime", 1 << 16)
+        rule = copy.rstrip("\n").rpartition("\n")[2] if copy.startswith("TZif") else ""
+        zone = "a copy: " + rule if rule else machine.text("/etc/timezone", 1 << 16).strip() or "UTC"
     scope.objects["timezone"] = {"value": zone}
     for key, paths in (("locale", ("/etc/default/locale", "/etc/locale.conf")), ("environment", ("/etc/environment",))):
         values = {}

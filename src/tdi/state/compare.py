@@ -129,7 +129,8 @@ def compare(
     if bases:
         differences, inherited = tell_apart(differences, bases)
     allowances = _Allowances(rules.allow, today or dt.datetime.now(dt.UTC).date())
-    groups = [left for group in fold.fold(differences) if (left := allowances.apply(group, suppressed))]
+    bare = _bare_directories(differences, {Kind.ONLY_A: b, Kind.ONLY_B: a})
+    groups = [left for group in fold.fold(differences, bare) if (left := allowances.apply(group, suppressed))]
     owners = explain.owners_of(groups, (a, b))
     meanings = explain.meanings_of(a, b) if groups else {}
     findings = (explain.describe(group, names, owners, blame, meanings) for group in groups)
@@ -144,6 +145,28 @@ def compare(
         not_acceptable=tuple(not_acceptable),
         problems=allowances.problems(needed_otherwise, every_allowance_needed=every_allowance_needed),
     )
+
+
+def _bare_directories(
+    differences: Iterable[Difference], others: Mapping[Kind, RecordFile]
+) -> frozenset[tuple[str, Kind]]:
+    """The directories of which one machine has more than a few files, and the other the directory with nothing in it.
+
+    `others`: kind of a difference → the record that does not have it. It is read again where there may be such ones.
+    """
+    files = {difference.key: difference.kind for difference in differences if difference.scope == "files"}
+    places = Counter((key.rpartition("/")[0], kind) for key, kind in files.items() if kind is not Kind.CHANGED)
+    many = {place for place, count in places.items() if count > fold.FEW and place[0] not in files}
+    found = set()
+    for kind, record in others.items():
+        wanted = {directory for directory, each in many if each is kind}
+        there = set()
+        for key, _ in record.objects("files") if wanted else ():
+            wanted.discard(key.rpartition("/")[0])
+            if key in wanted:
+                there.add(key)
+        found |= {(directory, kind) for directory in wanted & there}
+    return frozenset(found)
 
 
 def _reasons(rules: Rules, suppressed: Iterable[str]) -> dict[str, str]:

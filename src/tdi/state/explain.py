@@ -8,7 +8,7 @@ from typing import Any
 
 from tdi.state import advice
 from tdi.state.finding import Difference, Finding, Kind, Names, Severity, finding_id
-from tdi.state.fold import Group, has_privilege, is_modified_conffile, package_of
+from tdi.state.fold import FEW, Group, has_privilege, is_modified_conffile, package_of
 from tdi.state.record import RecordFile
 
 MUST_DIFFER = "must-differ"
@@ -354,6 +354,10 @@ class _Telling:
         else:
             text = f"{self.thing} is only on the {self.here} machine"
             text += self._detail()
+            place = head.key.rpartition("/")[0]
+            beside = [m for m in self.group if m.scope == head.scope == "files" and m.key.rpartition("/")[0] == place]
+            if len(beside) > FEW:
+                text += f", which has {len(beside)} entries in {place}, and the {self.there} machine none"
         return text + self._inside()
 
     def _change(self, name: str) -> str:

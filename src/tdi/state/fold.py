@@ -9,7 +9,7 @@ import json
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -51,8 +51,9 @@ _SOURCES_OF = (
 )
 """Derived file → what it is made of: ldconfig, update-ca-certificates, mandb, systemd-hwdb and others make them."""
 
-_FEW = 4
-"""Entries of a file that both machines have: up to so many stand alone, more of them are one edit of the file."""
+FEW = 4
+"""Entries of a file that both machines have: up to so many stand alone, more of them are one edit of the file. So it is
+with all that a directory held."""
 
 _PYTHON_METADATA = re.compile(r"^(?P<place>.+)/(?P<name>[^/]+?)-[^/-]+(?:-py[\d.]+)?\.(?:dist|egg)-info$")
 """What pip keeps of a distribution beside it."""
@@ -60,9 +61,12 @@ _PYTHON_METADATA = re.compile(r"^(?P<place>.+)/(?P<name>[^/]+?)-[^/-]+(?:-py[\d.
 _PATH_ATTRIBUTES = ("file", "path", "fragment", "source", "link", "to", "key")
 
 
-def fold(differences: Iterable[Difference]) -> list[Group]:
-    """Group `differences` by what caused them; every difference is in exactly one group."""
-    tree = _Tree(differences)
+def fold(differences: Iterable[Difference], bare: Collection[tuple[str, Kind]] = ()) -> list[Group]:
+    """Group `differences` by what caused them; every difference is in exactly one group.
+
+    `bare`: the directories in which one machine has nothing, each with the kind of what only the other one has there.
+    """
+    tree = _Tree(differences, bare)
     for step in _STEPS:
         step(tree)
     return tree.groups()
@@ -100,8 +104,9 @@ def _rights(side: object) -> tuple[int, str]:
 class _Tree:
     """The differences, and which of them hangs below which."""
 
-    def __init__(self, differences: Iterable[Difference]) -> None:
+    def __init__(self, differences: Iterable[Difference], bare: Collection[tuple[str, Kind]] = ()) -> None:
         self.all = list(differences)
+        self.bare = bare
         self.by_scope: dict[str, dict[str, Difference]] = defaultdict(dict)
         for difference in self.all:
             self.by_scope[difference.scope][difference.key] = difference
@@ -697,7 +702,7 @@ def _declared_in_files(tree: _Tree) -> None:
                 if cause is file:
                     tree.hang(file, difference)
                 elif cause.scope in {scope, "packages", "users"} and cause is not difference:
-                    edits = file.kind is Kind.CHANGED and cause.scope == scope and in_file[path] <= _FEW
+                    edits = file.kind is Kind.CHANGED and cause.scope == scope and in_file[path] <= FEW
                     if not edits or _one_statement(difference, cause):
                         tree.hang(difference, cause)
 
@@ -1101,6 +1106,15 @@ def _wrappers(tree: _Tree) -> None:
             tree.hang(tops[path], cause)
 
 
+def _emptied(tree: _Tree) -> None:
+    """All that a directory holds on one machine, and that the other one has nothing of, is one thing."""
+    first: dict[tuple[str, Kind], Difference] = {}
+    for difference in sorted(tree.free("files"), key=lambda d: _as_parts(d.key)) if tree.bare else ():
+        place = difference.key.rpartition("/")[0], difference.kind
+        if place in tree.bare and first.setdefault(place, difference) is not difference:
+            tree.hang(difference, first[place])
+
+
 def _is_directory(difference: Difference) -> bool:
     return difference.present.get("type") == "dir"
 
@@ -1146,5 +1160,6 @@ _STEPS = (
     _links,
     _directories,
     _wrappers,
+    _emptied,
 )
 """In this order: what hangs below something stays there."""
