@@ -215,7 +215,7 @@ def _dependencies(tree: _Tree) -> None:
                 tree.hang(needed, package)
     for kind in (Kind.ONLY_A, Kind.ONLY_B):
         here = [package for package in packages.values() if package.kind is kind]
-        automatic = [package for package in here if package.present.get("auto")]
+        automatic = dict.fromkeys(package for package in here if package.present.get("auto"))
         asked = [package for package in here if not package.present.get("auto")]
         # Packages may need each other: what was asked for comes first.
         pending = [*asked, *automatic]
@@ -261,20 +261,26 @@ def _package_state(tree: _Tree) -> None:
 
 def _package_makes(tree: _Tree) -> None:
     """The accounts, files and empty directories that the scripts and lists of a package name come and go with it."""
+    makers: dict[str, list[Difference]] = defaultdict(list)
     for package in tree.by_scope["packages"].values():
-        named = {str(each) for each in package.present.get("makes") or ()}
-        gone = package.kind is not Kind.CHANGED
-        if not named or not (gone or _PACKAGE_CHANGE & {*package.attributes}):
+        if package.kind is not Kind.CHANGED or _PACKAGE_CHANGE & {*package.attributes}:
+            for name in package.present.get("makes") or ():
+                makers[str(name)].append(package)
+    if not makers:
+        return
+    accounts = (d for scope in ("users", "groups") for d in tree.by_scope[scope].values() if _is_system_account(d))
+    files = (d for d in tree.files.values() if package_of(d) is None)
+    for difference in (*accounts, *files):
+        if difference.kind is Kind.CHANGED:
             continue
-        entries = [tree.by_scope[scope].get(name) for scope in ("users", "groups") for name in sorted(named)]
-        found = [entry for entry in entries if entry is not None and _is_system_account(entry)]
-        for path, difference in tree.files.items():
-            inside = gone and any(above in named for above in _ancestors(path) if above.count("/") >= _OWN_DEPTH)
-            if (path in named or inside) and package_of(difference) is None:
-                found.append(difference)
-        for difference in found:
-            if difference.kind is package.kind or (not gone and difference.kind is not Kind.CHANGED):
+        named = makers.get(difference.key, ())
+        above = [path for path in _ancestors(difference.key) if path.count("/") >= _OWN_DEPTH]
+        # What a new version names is its own; what is below that may have been there before.
+        inside = [d for path in above for d in makers.get(path, ()) if d.kind is difference.kind]
+        for package in (*named, *inside):
+            if package.kind in {difference.kind, Kind.CHANGED}:
                 tree.hang(difference, package)
+                break
 
 
 _OWN_DEPTH = 3
@@ -532,39 +538,41 @@ def _units(tree: _Tree) -> None:
         script = tree.files.get(f"/etc/init.d/{unit.key.rpartition('.')[0]}")
         if script is not None and str(unit.present.get("fragment", "")).startswith("/run/systemd/generator"):
             tree.hang(script, unit)
+    comes_or_goes = (d for d in units.values() if not d.attributes or {"enablement", "active"} & {*d.attributes})
+    takes = [(unit, said) for unit in comes_or_goes if any(said := _takes_with_it(unit))]
     for name, unit in units.items():
         if name in _CONDITIONS and _CONDITIONS[name] in tree.files:
             tree.hang(unit, tree.files[_CONDITIONS[name]])
-        if cause := _triggered_by(unit, units) or _enabled_with(unit, units):
+        if cause := _triggered_by(unit, units) or _enabled_with(unit, takes):
             tree.hang(unit, cause)
 
 
-def _enabled_with(unit: Difference, units: dict[str, Difference]) -> Difference | None:
+def _enabled_with(unit: Difference, takes: list[tuple[Difference, list[set[str]]]]) -> Difference | None:
     """The unit that was enabled or disabled, came or went, and takes this one with it.
 
     This one is another name of it, or is named in its Also, or is started because it requires it.
     """
-    for other in units.values():
-        said = [((side or {}).get("properties") or {}) for side in (other.a, other.b)]
-        also, alias, needs = ({str(n) for part in said for n in part.get(word, ())} for word in _TAKES_WITH_IT)
-        if other is unit or (other.kind is Kind.CHANGED and not {"enablement", "active"} & {*other.attributes}):
+    for other, (also, alias, needs) in takes:
+        if other is unit:
             continue
         states = [[(side or {}).get("enablement") for side in (d.a, d.b)] for d in (unit, other)]
-        named = unit.attributes == ("enablement",) and unit.key in _words(also)
+        named = unit.attributes == ("enablement",) and unit.key in also
         if named and (states[0] == states[1] or other.kind is not Kind.CHANGED):
             return other
-        if unit.kind is not Kind.CHANGED and unit.key in _words(alias):
+        if unit.kind is not Kind.CHANGED and unit.key in alias:
             return other
-        if unit.attributes == ("active",) and unit.key in _words(needs):
+        if unit.attributes == ("active",) and unit.key in needs:
             return other
     return None
 
 
+def _takes_with_it(unit: Difference) -> list[set[str]]:
+    """What a unit names in each of _TAKES_WITH_IT."""
+    said = [((side or {}).get("properties") or {}) for side in (unit.a, unit.b)]
+    return [{word for part in said for n in part.get(key, ()) for word in str(n).split()} for key in _TAKES_WITH_IT]
+
+
 _TAKES_WITH_IT = ("Also", "Alias", "Requires")
-
-
-def _words(values: set[str]) -> set[str]:
-    return {word for value in values for word in value.split()}
 
 
 _CONDITIONS = {"rc-local.service": "/etc/rc.local"}
