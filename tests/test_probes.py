@@ -2,6 +2,7 @@
 """What the verifier's probe makes of nginx's configuration, and how a probe's script gets to the machine."""
 
 import importlib.util
+import json
 from pathlib import Path
 from types import ModuleType
 
@@ -135,20 +136,36 @@ def test_a_machine_without_nginx_gives_a_status(
 ):
     monkeypatch.setattr(probe, "PROGRAM", "/nowhere/nginx")
     probe.main()
-    assert capsys.readouterr().out == '{"status": {"value": "nginx is not installed"}}\n'
+    said = json.loads(capsys.readouterr().out)
+    assert said == {"status": {"value": "nginx is not installed", "file": "/nowhere/nginx"}}
 
 
+@pytest.mark.parametrize(
+    ("said", "files"),
+    [
+        ('unknown directive "x" in /etc/nginx/conf.d/a.conf:1', ["/etc/nginx/conf.d/a.conf"]),
+        (
+            'open() "/etc/nginx/sites-enabled/x" failed (2: No such file or directory) in /etc/nginx/nginx.conf:60',
+            ["/etc/nginx/sites-enabled/x", "/etc/nginx/nginx.conf"],
+        ),
+    ],
+    ids=["refused", "not there"],
+)
 def test_a_configuration_that_nginx_refuses_is_a_status_that_names_the_file(
-    probe: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    probe: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    said: str,
+    files: list[str],
 ):
     program = tmp_path / "nginx"
-    said = '2026/01/01 00:00:00 [emerg] 7#7: unknown directive "x" in /etc/nginx/conf.d/a.conf:1'
-    program.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n")
+    program.write_text(f"#!/bin/sh\necho '2026/01/01 00:00:00 [emerg] 7#7: {said}' >&2\nexit 1\n")
     program.chmod(0o755)
     monkeypatch.setattr(probe, "PROGRAM", str(program))
     probe.main()
     said_of_it = capsys.readouterr().out
-    assert '"files": ["/etc/nginx/conf.d/a.conf"]' in said_of_it
+    assert json.loads(said_of_it)["status"]["files"] == files
     assert "2026" not in said_of_it
 
 

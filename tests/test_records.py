@@ -40,6 +40,8 @@ def test_a_record_of_something_else_is_not_used_and_says_of_what(checkout: Proje
     assert records.why_unusable(checkout, kept, BASE) == "it is of another role"
     (checkout.shared / "converge.yml").write_text("---\n")
     assert records.why_unusable(checkout, kept, BASE) == "it is of another role and playbook"
+    (checkout.verifier / "record.yml").write_text("text: [^/etc/x$]\n")
+    assert str(records.why_unusable(checkout, kept, BASE)).endswith("and collector")
 
 
 def _text(kept: Path) -> str:

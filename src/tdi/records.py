@@ -20,6 +20,9 @@ CONVERGED = "converged"
 AFTER = "after"
 """The moments of a record: before the change, after the first run, and after the second run and the tests."""
 
+COLLECTOR = Path(__file__).parent / "state" / "collector.py"
+"""What looks at the machines: records that another one made are not comparable."""
+
 KEPT_BASELINES = 8
 """Base and production image of the four platforms; a baseline is about a megabyte."""
 
@@ -51,11 +54,12 @@ def path_of(project: Project, scenario: str, moment: str = AFTER) -> Path:
 
 
 def key(project: Project, base_image: str) -> dict[str, str]:
-    """What a record is of: role, playbook and base image. Another key is another machine."""
+    """What a record is of, and what made it. Another key is another machine, or another way to look at it."""
     return {
         "role": fingerprint([project.roles]),
         "playbook": fingerprint([project.shared / "converge.yml"]),
         "base_image": base_image,
+        "collector": fingerprint([COLLECTOR, project.verifier / "record.yml", project.verifier / "probes"]),
     }
 
 

@@ -42,8 +42,8 @@ def rules(project: Project) -> Rules:
 def compare_with_fresh(project: Project, machine: str, upgraded: Path) -> Comparison:
     """Compare the upgraded machine's record with that of a new machine, and keep the result as JSON, HTML and Markdown.
 
-    A record of `fresh` that is missing, or of another role, playbook or base image, is made here and now, and that is
-    said. Raises TdiError where one of the records is not whole.
+    A record of `fresh` that is missing, or of another role, playbook, base image or collector, is made here and now,
+    and that is said. Raises TdiError where one of the records is not whole.
     """
     base = base_image.ensure(project)
     fresh = records.path_of(project, "fresh")

@@ -156,6 +156,26 @@ def test_hard_links_name_the_first_of_their_group(root):
     assert found["/srv/a"]["hash"] == found["/srv/b"]["hash"]
 
 
+def test_a_conffile_with_another_name_is_checked_whichever_is_read_first(root):
+    work = describer(root)
+    (root / "srv").mkdir()
+    os.link(root / "etc/tool.conf", root / "srv/other")
+    for path in ("/srv/other", "/etc/tool.conf"):
+        work.take(b"f" + path.encode(), never)
+    states = [json.loads(f"{{{line}}}").popitem()[1]["origin"].get("state") for line in work.lines]
+    assert states == [None, "pristine"]
+
+
+def test_of_a_hosts_file_that_an_engine_wrote_only_what_was_added_counts():
+    engine = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nff02::1 ip6-allnodes\n172.17.0.3\tweb1\n"
+    own = (["172.17.0.3"], "web1")
+    assert collector.added_hosts(engine, *own) == "127.0.0.1 localhost\n"
+    added = "192.0.2.9   old.example.org # gone\n172.17.0.3 shop.example.org\n"
+    assert collector.added_hosts(engine + added, *own) == (
+        "127.0.0.1 localhost\n192.0.2.9 old.example.org\n172.17.0.3 shop.example.org\n"
+    )
+
+
 def test_directories_of_the_kernel_and_for_temporary_files_are_left_out(root):
     for path in ("/proc/1/x", "/sys/x", "/dev/x", "/run/x", "/tmp/x", "/var/tmp/x", "/srv/tmp/x"):
         write(root, path)
@@ -544,6 +564,21 @@ def test_packages(root):
     assert found["gone"]["status"] == "config-files"
 
 
+def test_packages_say_what_they_need_and_what_their_scripts_make(root):
+    status = root / "var/lib/dpkg/status"
+    lists = "Depends: liba (>= 1) | libb, libc:any\nPre-Depends: init\nRecommends: mta\nProvides: www (= 2), httpd\n"
+    status.write_text(status.read_text() + status_entry("web").replace("\n\n", "\n") + lists + "\n")
+    write(root, "/var/lib/dpkg/info/web.list", "/.\n/etc\n/etc/web.conf\n/usr/bin/web\n/var/lib/web\n")
+    (root / "var/lib/web").mkdir()
+    script = "addgroup --quiet --system web\nadduser --system $NAME \\\n  web-user\ntouch /etc/default/web\n"
+    write(root, "/var/lib/dpkg/info/web.postinst", script)
+    found = collect(root, scopes=["packages"])["packages"]["objects"]["web"]
+    assert found["depends"] == ["init", "liba", "libb", "libc", "mta"]
+    assert found["provides"] == ["httpd", "www"]
+    assert {"web", "web-user", "/etc/default/web", "/var/lib/web"} <= {*found["makes"]}
+    assert not {"/etc/web.conf", "NAME", "system"} & {*found["makes"]}
+
+
 def test_users_have_a_class_of_password_and_no_hash(root):
     write(root, "/etc/shadow", "root::19000:0:99999:7:::\nalice:!$6$x$y:19000:0:99999:7::20000:\n", 0o640)
     raw = collect_bytes(root)
@@ -660,6 +695,24 @@ def test_authorized_keys_by_fingerprint(root):
             "file": "/home/alice/.ssh/authorized_keys",
         }
     }
+
+
+def test_authorized_keys_where_sshd_is_told_to_look(root):
+    key = "ssh-ed25519 " + base64.b64encode(b"\0\0\0 key of alice").decode()
+    write(root, "/etc/ssh/sshd_config", "Include sshd_config.d/*.conf\nAuthorizedKeysFile none\n")
+    write(root, "/etc/ssh/sshd_config.d/a.conf", "AuthorizedKeysFile /etc/ssh/keys/%u %h/keys\n")
+    write(root, "/etc/ssh/sshd_config.d/a.old", "AuthorizedKeysFile /etc/ssh/old/%u\n")
+    write(root, "/etc/ssh/keys/alice", f'{key} x\ncommand="/bin/true" {key}\n')
+    write(root, "/etc/ssh/old/alice", key)
+    write(root, "/root/keys", key)
+    write(root, "/root/.ssh/authorized_keys", key)
+    found = collect(root, scopes=["authorized_keys"])["authorized_keys"]["objects"]
+    assert {(entry["file"], entry.get("options")) for entry in found.values()} == {
+        ("/etc/ssh/keys/alice", None),
+        ("/root/keys", None),
+    }
+    (twice,) = (entry for name, entry in found.items() if name.startswith("alice:"))
+    assert twice["every_line"] == ["", 'command="/bin/true"']
 
 
 def test_subids(root):
@@ -836,6 +889,51 @@ def test_certificates_and_their_keys(root):
     assert found["/etc/ssl/ec.pem"]["key_matches"] is True
     assert found["/etc/ssl/wrong.crt"]["key_matches"] is False
     assert "error" in found["/etc/broken.crt"]
+
+
+def test_a_certificate_that_was_cut_off_is_one_that_cannot_be_read(root):
+    write(root, "/etc/tls/cut.pem", "-----BEGIN CERTIFICATE-----\nMIIB")
+    found = collect(root, scopes=["certificates"])["certificates"]["objects"]
+    assert found == {"/etc/tls/cut.pem": {"error": "not a certificate that can be read"}}
+
+
+def test_a_time_zone_that_was_copied_is_told_by_its_rule(root):
+    write(root, "/etc/localtime", b"TZif2\0\0\xff\nJST-9\n")
+    assert collect(root, scopes=["system"])["system"]["objects"]["timezone"] == {"value": "a copy: JST-9"}
+
+
+def test_each_swap_of_fstab_counts(root):
+    write(root, "/etc/fstab", "/a none swap sw 0 0\n/b none swap sw 0 0\n")
+    assert {"configured:/a", "configured:/b"} <= collect(root, scopes=["mounts"])["mounts"]["objects"].keys()
+
+
+def test_instances_of_templates_are_those_that_links_start(root):
+    write(root, "/etc/systemd/system/x@.service", "[Service]\n")
+    (root / "etc/systemd/system/x.target.wants").mkdir()
+    for name in ("x@one.service", "y.service", "x@.service"):
+        (root / "etc/systemd/system/x.target.wants" / name).symlink_to("/nowhere")
+    machine = collector.Machine(collector.Settings({"root": str(root)}))
+    assert collector.Units(machine).instances() == {"x@one.service"}
+
+
+@pytest.mark.parametrize(
+    ("program", "words", "script"),
+    [
+        ("/usr/bin/python3.13", ["python3", "-u", "/opt/app.py", "/x"], "/opt/app.py"),
+        ("/usr/bin/python3.13", ["python3", "-m", "app"], ""),
+        ("/usr/sbin/nginx", ["nginx", "/etc/x"], ""),
+    ],
+)
+def test_the_script_of_an_interpreter(program, words, script):
+    process = collector.Process.__new__(collector.Process)
+    process.program, process.words = program, words
+    assert collector.script_of(process) == script
+
+
+@pytest.mark.parametrize("name", ["run-r0123456789abcdef.service", "run-u12.service", "run-p34-i56.service"])
+def test_a_unit_without_a_name_of_its_own_has_none_in_the_record(name):
+    assert collector.unit_of(f"0::/system.slice/{name}\n") == "run-N.service"
+    assert collector.unit_of("0::/system.slice/run-parts.service\n") == "run-parts.service"
 
 
 def test_probes_are_normalised_and_bounded(root):

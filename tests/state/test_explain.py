@@ -82,7 +82,7 @@ def test_a_new_package_is_one_finding_with_all_it_brought(tmp_path: Path):
     finding = only_finding(
         on_b(
             tmp_path,
-            packages={"app": package(), "libapp": package(auto=True)},
+            packages={"app": package(makes=["/var/lib/app"]), "libapp": package(auto=True)},
             files={
                 "/etc/app": packaged,
                 "/etc/app/app.conf": file(origin=of_package("app", "conffile")),
@@ -517,8 +517,15 @@ def test_a_left_over_comes_with_the_task_that_removes_it(tmp_path: Path, name: s
         ("files", "/x", file(), file(hash="b2:2"), "write it whole"),
         ("files", "/x", link("/a"), link("/b"), "`state: link`"),
         ("files", "/x", directory(), file(), "`state: directory`"),
-        ("files", "/x", file(), file(capability="cap_net_raw=ep"), "`community.general.capabilities`"),
-        ("files", "/x", file(), file(acl="user:a:rwx"), "`ansible.posix.acl`"),
+        ("files", "/x", file(capability="cap_net_raw=ep"), file(), "`community.general.capabilities`"),
+        ("files", "/x", file(), file(capability="cap_net_raw=ep"), "`setcap -r /x`"),
+        ("files", "/x", file(acl="user:a:rwx"), file(), "`ansible.posix.acl`"),
+        ("files", "/x", file(), file(acl="user:a:rwx"), "`setfacl --remove-all /x`"),
+        ("files", "/x", file(), file(xattrs={"user.a": "sha256:1"}), "`setfattr --remove user.a /x`"),
+        (
+            "files", "/usr/bin/su", file(mode="4755", origin=of_package("util-linux")),
+            file(mode="0755", hardlink="/usr/bin/su", origin=of_package("util-linux")), '`mode: "4755"`',
+        ),
         (
             "files", "/usr/bin/x", file(origin=of_package("x")),
             file(origin=of_package("x", state="modified"), hash="b2:2"), "reinstall the package x",

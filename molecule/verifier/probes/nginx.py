@@ -243,10 +243,14 @@ def parts(dump: str, names: Iterable[str]) -> tuple[dict[str, Any], list[Questio
     return objects, questions
 
 
+def _found(pattern: str, lines: list[str]) -> list[str]:
+    return [name for line in lines for name in re.findall(pattern, line)]
+
+
 def main() -> None:
     """Print everything."""
     if not os.access(PROGRAM, os.X_OK):
-        sys.stdout.write(json.dumps({"status": {"value": "nginx is not installed"}}) + "\n")
+        sys.stdout.write(json.dumps({"status": {"value": "nginx is not installed", "file": PROGRAM}}) + "\n")
         return
     said = subprocess.run([PROGRAM, "-V"], capture_output=True, text=True, check=False, timeout=SECONDS).stderr
     lines = dict(line.partition(": ")[::2] for line in said.splitlines())
@@ -261,7 +265,8 @@ def main() -> None:
     tested = subprocess.run([PROGRAM, "-T"], capture_output=True, text=True, check=False, timeout=4 * SECONDS)
     if tested.returncode:
         wrong = re.findall(r"\[emerg\] (?:\d+#\d+: )?(.*)", tested.stderr)
-        files = re.findall(r" in (/\S+):\d+$", "\n".join(wrong), re.MULTILINE)
+        # A file that cannot be read comes first: what includes it is in order.
+        files = [name for each in (r'open\(\) "(/[^"]+)" failed', r" in (/\S+):\d+$") for name in _found(each, wrong)]
         objects["status"] = {"value": "the configuration is not valid", "messages": wrong, "files": files}
         sys.stdout.write(json.dumps(objects) + "\n")
         return

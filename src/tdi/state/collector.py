@@ -404,6 +404,21 @@ def machine_mountinfo() -> str:
         return ""
 
 
+HOSTS = "/etc/hosts"
+ENGINE_NAMES = re.compile(r"(localhost|ip6-(localhost|loopback|localnet|mcastprefix|allnodes|allrouters))$")
+
+
+def added_hosts(text: str, own: list[str], hostname: str) -> str:
+    """The lines of a hosts file but for those that an engine writes: this machine's name, and the names of IPv6."""
+    added = []
+    for line in significant(text):
+        address, *names = line.partition("#")[0].split()
+        engines = ":" in address and all(ENGINE_NAMES.match(name) for name in names)
+        if not engines and not (address in own and set(names) <= {hostname, hostname.partition(".")[0]}):
+            added.append(" ".join([address, *names]) + "\n")
+    return "".join(added)
+
+
 def not_walked(machine: Machine) -> set[str]:
     """The mount points at which the walk stops: not files of this machine, or seen elsewhere already."""
     table = mounts(machine)
@@ -413,7 +428,8 @@ def not_walked(machine: Machine) -> set[str]:
         if point == "/":
             continue
         bound = root != "/" and kind != "btrfs" and device in whole
-        single = not os.path.isdir(machine.prefix + point)
+        # The engine of a container puts its hosts file there, but what is added to it is the machine's own.
+        single = not os.path.isdir(machine.prefix + point) and point != HOSTS
         if kind not in FILE_SYSTEMS or bound or single:
             stops.add(point)
     return stops
@@ -614,6 +630,10 @@ class Describer:
         self.baseline = read_baseline()
         self.skipped: list[str] = []
         self.texts: dict[Any, str] = {}
+        # A hosts file that a container's engine wrote: only what was added to it counts.
+        self.hosts: str | None = None
+        if any(point == HOSTS for point, *_ in mounts(machine)):
+            self.hosts = added_hosts(machine.text(HOSTS, TEXT_LIMIT), own_addresses(), os.uname().nodename)
 
     def take(self, packet: bytes, later: Callable[[bytes], bool]) -> None:
         """Describe the paths of a packet; `later` takes a large file and says whether somebody will see to it."""
@@ -671,7 +691,12 @@ class Describer:
             origin, digest, pristine = self.origins.of(path, stat.S_IFREG, status)
             known: dict[str, Any] = {}
             text = None
-            if path not in PARSED_FILES:
+            if path == HOSTS and self.hosts is not None:
+                data = self.hosts.encode("utf-8", "surrogateescape")
+                known = {"size": len(data), "hash": hash_of(data)}
+                if any(pattern.search(path) for pattern in self.machine.settings.text):
+                    text = redact(self.hosts)
+            elif path not in PARSED_FILES:
                 known = self.content(file, path, status, check=digest != "")
                 if pristine:
                     origin["state"] = "pristine"
@@ -737,6 +762,8 @@ class Describer:
         """Size, hash and, for `check`, md5 sum of an open file; or why there is no hash."""
         inode = (status.st_dev, status.st_ino)
         known = self.by_inode.get(inode) if status.st_nlink > 1 else None
+        if known is not None and check and "md5" not in known:
+            known = None  # it was read under a name that has nothing to be checked against
         if known is None and self.baseline:
             known = self.known_from_baseline(path, status, check=check)
         if known is None:
@@ -949,8 +976,8 @@ def dpkg_status(machine: Machine) -> list[dict[str, str]]:
     """The entries of dpkg's status file, read once."""
     cached = machine.__dict__.get("dpkg_status")
     if cached is None:
-        # Descriptions and dependencies are most of the file and never needed: they are not split into lines.
-        wanted = ("Package", "Status", "Architecture", "Version", "Conffiles")
+        # Descriptions are most of the file and never needed: they are not split into lines.
+        wanted = "Package Status Architecture Version Conffiles Depends Pre-Depends Recommends Provides".split()
         pattern = re.compile(r"(?m)^(%s):((?:.*)(?:\n[ \t].*)*)" % "|".join(wanted))
         cached = []
         for paragraph in machine.text("/var/lib/dpkg/status").split("\n\n"):
@@ -1050,9 +1077,56 @@ def packages(machine: Machine, scope: Scope) -> None:
             attributes["flag"] = words[1]
         if words[2] == "installed":
             attributes["auto"] = bool(automatic & {(name, architecture), (name, machine.architecture)})
+        listed = [package_names(",".join(fields.get(field, "") for field in each)) for each in PACKAGE_LISTS.values()]
+        attributes.update((each, names) for each, names in zip(PACKAGE_LISTS, listed) if names)  # noqa: B905 - see above
+        made = makes(machine, name, architecture)
+        if made:
+            attributes["makes"] = made
         if key in changed:
             attributes["conffiles"] = changed[key]
         scope.objects[key] = attributes
+
+
+PACKAGE_LISTS = {"depends": ("pre-depends", "depends", "recommends"), "provides": ("provides",)}
+
+
+def package_names(text: str) -> list[str]:
+    """The names in a list of packages, without versions and architectures, those of alternatives too."""
+    return sorted({re.split(r"[\s:(\[]", part.strip(), maxsplit=1)[0] for part in re.split(r"[,|]", text)} - {""})
+
+
+ADDS_ACCOUNT = re.compile(r"(?m)^.*\b(?:adduser|addgroup|useradd|groupadd)\b((?:.*\\\n)*.*)$")
+ACCOUNT = re.compile(r"(?<![\w/$.=-])[A-Za-z_][\w-]*(?![\w/=.(-])")
+MADE_PATH = re.compile(
+    r"(?<![\w/.$}])/(?:etc|var/(?:cache|lib|log|spool|mail|opt)|srv|opt)/[\w@+.-]+(?:/[\w@+.-]+)*(?<!\.)"
+)
+NOT_A_DIRECTORY = re.compile(r"^/usr/.*(/(bin|sbin|man\d?|doc)/|\.[^/]*$)")
+
+
+def makes(machine: Machine, name: str, architecture: str) -> list[str]:
+    """What a package makes that is none of its files, as far as its scripts say: words that may be accounts, and paths.
+
+    Its own empty directories are among them: no file tells whose they are.
+    """
+    info = "/var/lib/dpkg/info/" + name
+    if not os.path.exists(machine.prefix + info + ".list"):
+        info += ":" + architecture
+    found: set[str] = set()
+    for script in (".preinst", ".postinst", ".postrm"):
+        text = machine.text(info + script, 1 << 20)
+        found.update(MADE_PATH.findall(text))
+        for line in ADDS_ACCOUNT.findall(text):
+            found.update(ACCOUNT.findall(line))
+    paths = machine.merged_names(machine.text(info + ".list")).split("\n")
+    parents = {path.rpartition("/")[0] for path in paths} | {"", "/."}
+    for path in paths:
+        if path.startswith("/etc/logrotate.d/"):
+            found.update(MADE_PATH.findall(machine.text(path, 1 << 20)))
+        if path.startswith("/usr/lib/sysusers.d/"):
+            found.update(re.findall(r"(?m)^[ug]!?\s+\"?([\w-]+)", machine.text(path, 1 << 20)))
+        if path not in parents and not NOT_A_DIRECTORY.search(path) and os.path.isdir(machine.prefix + path):
+            found.add(path)
+    return sorted(found)
 
 
 def conffile_state(machine: Machine, path: str, digest: str, flag: str) -> str:
@@ -1155,6 +1229,14 @@ class Units:
                 for link in [path, *(path + "/" + each for each in inside)]:
                     with suppress(OSError):
                         found |= {os.path.basename(link), os.path.basename(os.readlink(self.machine.prefix + link))}
+        return found
+
+    def instances(self) -> set[str]:
+        """The instances of templates that links of the administrator start: getty@tty5.service."""
+        found = set()
+        for name in self.contents.get("/etc/systemd/system", ()):
+            inside = self.machine.names("/etc/systemd/system/" + name) if name.endswith(LINK_DIRECTORIES) else []
+            found |= {link for link in inside if re.search(r"@.+\.\w+$", link) and link.endswith(UNIT_TYPES)}
         return found
 
     def is_static(self, name: str) -> bool:
@@ -1321,6 +1403,8 @@ def systemd(machine: Machine, scope: Scope) -> None:
         if name.endswith(".service") and fields["ActiveState"] == "active" and fields.get("InvocationID")
     }
     units = units_of(machine)
+    # systemd lists the templates only.
+    enablement.update(dict.fromkeys(units.instances() - set(enablement), "enabled"))
     names = set(enablement)
     for name, fields in states.items():
         fragment = fields.get("FragmentPath") or units.fragment(name)
@@ -1735,12 +1819,16 @@ def sudoers(machine: Machine, scope: Scope) -> None:
 
 def authorized_keys(machine: Machine, scope: Scope) -> None:
     """The keys that let somebody in by ssh, by fingerprint."""
+    patterns = authorized_keys_files(machine)
     for fields in table(machine, "/etc/passwd", 7):
         name, home = fields[0], fields[5]
         if not home.startswith("/"):
             continue
-        for file in ("authorized_keys", "authorized_keys2"):
-            for line in machine.text(os.path.join(home, ".ssh", file), 4 << 20).split("\n"):
+        for pattern in patterns:
+            # "%%" stands for a percent sign; a name that has one itself is not worth a second thought.
+            path = pattern.replace("%u", name).replace("%h", home).replace("%U", fields[2]).replace("%%", "%")
+            path = os.path.join(home, path)
+            for line in machine.text(path, 4 << 20).split("\n"):
                 found = re.match(
                     r"\s*(?:(?P<options>[^#].*?)\s+)?(?P<type>(?:ssh|ecdsa|sk)-\S+)\s+(?P<key>AAAA\S+)\s*(?P<rest>.*)",
                     line,
@@ -1752,12 +1840,52 @@ def authorized_keys(machine: Machine, scope: Scope) -> None:
                 except ValueError:
                     continue
                 digest = binascii.b2a_base64(hashlib.sha256(blob).digest()).decode().rstrip("=\n")
-                attributes = {"type": found["type"], "file": os.path.join(home, ".ssh", file)}
-                if found["options"]:
-                    attributes["options"] = redact(found["options"])
+                options = redact(found["options"] or "")
+                known = scope.objects.get("%s:SHA256:%s" % (name, digest))
+                if known is not None:
+                    # The same key once more: its other options count as well.
+                    every = known.get("every_line") or [known.get("options", "")]
+                    known["every_line"] = sorted([*every, options])
+                    known["files"] = sorted({*known.get("files", [known["file"]]), path})
+                    continue
+                attributes: dict[str, Any] = {"type": found["type"], "file": path}
+                if options:
+                    attributes["options"] = options
                 if found["rest"]:
                     attributes["comment"] = found["rest"].strip()
                 scope.objects["%s:SHA256:%s" % (name, digest)] = attributes
+
+
+def authorized_keys_files(machine: Machine) -> list[str]:
+    """Where sshd looks for keys: what its configuration says first and in its Match blocks, else its default."""
+    first: list[str] = []
+    matched: list[str] = []
+    in_match = False
+    for line in sshd_lines(machine, "/etc/ssh/sshd_config", 0):
+        words = [word.strip('"') for word in re.split(r"[\s=]+", line)]
+        in_match = in_match or words[0].lower() == "match"
+        if words[0].lower() == "authorizedkeysfile":
+            if in_match:
+                matched += words[1:]
+            elif not first:
+                first = words[1:]
+    first = first or [".ssh/authorized_keys", ".ssh/authorized_keys2"]
+    return [pattern for pattern in dict.fromkeys([*first, *matched]) if pattern != "none"]
+
+
+def sshd_lines(machine: Machine, path: str, depth: int) -> Iterator[str]:
+    """The lines of a file of sshd's configuration, with those of what it includes in their place."""
+    for line in significant(machine.text(path, 1 << 20)):
+        words = re.split(r"[\s=]+", line)
+        if words[0].lower() != "include" or depth > 16:
+            yield line
+            continue
+        for pattern in words[1:]:
+            where, _, name = os.path.join("/etc/ssh", pattern).rpartition("/")
+            wanted = re.compile(".*".join(map(re.escape, name.split("*"))))
+            for each in machine.names(where):
+                if wanted.fullmatch(each):
+                    yield from sshd_lines(machine, where + "/" + each, depth + 1)
 
 
 def subids(machine: Machine, scope: Scope) -> None:
@@ -1904,7 +2032,9 @@ def mount_table(machine: Machine, scope: Scope) -> None:
     for line in significant(machine.text("/etc/fstab", 1 << 20)):
         fields = line.split()
         if len(fields) >= 4:
-            scope.objects["configured:" + unescape(fields[1])] = {
+            # Swap is mounted nowhere, and there may be more than one.
+            point = unescape(fields[1] if fields[1].startswith("/") else fields[0])
+            scope.objects["configured:" + redact(point)] = {
                 "source": redact(unescape(fields[0])),
                 "type": fields[2],
                 "options": MOUNT_PASSWORD.sub(r"\1=" + REDACTED, fields[3]),
@@ -1970,7 +2100,10 @@ def system(machine: Machine, scope: Scope) -> None:
         zone = os.readlink(machine.prefix + "/etc/localtime")
         zone = zone.partition("zoneinfo/")[2] or zone
     except OSError:
-        zone = machine.text("/etc/timezone", 1 << 16).strip() or "UTC"
+        # A copy in place of the link does not tell its name, but its last line is the rule that it ends with.
+        copy = machine.text("/etc/localtime", 1 << 16)
+        rule = copy.rstrip("\n").rpartition("\n")[2] if copy.startswith("TZif") else ""
+        zone = "a copy: " + rule if rule else machine.text("/etc/timezone", 1 << 16).strip() or "UTC"
     scope.objects["timezone"] = {"value": zone}
     for key, paths in (("locale", ("/etc/default/locale", "/etc/locale.conf")), ("environment", ("/etc/environment",))):
         values = {}
@@ -2057,7 +2190,9 @@ def unit_of(cgroup: str) -> str:
         if controllers in ("", "name=systemd"):
             units = [part for part in path.split("/") if re.search(r"\.(service|scope|socket|mount|swap)$", part)]
             if units:
-                return re.sub(r"\\x([0-9a-f]{2})", lambda found: chr(int(found.group(1), 16)), units[-1])
+                name = re.sub(r"\\x([0-9a-f]{2})", lambda found: chr(int(found.group(1), 16)), units[-1])
+                # systemd-run gives a unit without a name a number.
+                return re.sub(r"^run-(?:r[0-9a-f]+|u\d+|p\d+-i\d+)(?=\.service$)", "run-N", name)
     return ""
 
 
@@ -2137,7 +2272,7 @@ def all_processes(machine: Machine) -> dict[int, Process]:
             above = found[above].parent
         if above in left_out or (process.unit.endswith(".scope") and process.unit != "init.scope"):
             left_out.add(pid)
-        if re.match(r"user@\d+\.service", process.unit) or re.match(r"run-\w+\.service|run-u?[0-9r]", process.unit):
+        if re.match(r"user@\d+\.service", process.unit):
             left_out.add(pid)
     cached = {pid: process for pid, process in found.items() if pid not in left_out}
     machine.__dict__["processes"] = cached
@@ -2205,7 +2340,8 @@ def processes(machine: Machine, scope: Scope) -> None:
                 "all" if bits == group[0].bounding else capability_names(int(bits, 16)) for bits in held
             )
         debt = sorted(
-            {reason for process in group for reason in restart_debt(process)} | unit_debt(machine, group, newest)
+            {reason for process in group for reason in restart_debt(machine, process)}
+            | unit_debt(machine, group, newest)
         )
         if debt:
             attributes["restart_debt"] = debt[:50]
@@ -2238,11 +2374,21 @@ def passing_units(machine: Machine) -> set[str]:
 INTERPRETERS = re.compile(r"(python|perl|ruby|java|node|bash|dash|sh|php)[\d.]*$")
 
 
-def restart_debt(process: Process) -> list[str]:
-    """What the process runs that is no longer what is installed: its program or its libraries were replaced."""
+def script_of(process: Process) -> str:
+    """The file that an interpreter was told to run, "" if it is none or was not named by its whole path."""
+    program = os.path.basename(process.program.replace(" (deleted)", ""))
+    words = [word for word in process.words[1:] if not word.startswith("-")]
+    return words[0] if INTERPRETERS.match(program) and words and words[0].startswith("/") else ""
+
+
+def restart_debt(machine: Machine, process: Process) -> list[str]:
+    """What the process runs that is no longer what is installed: program, script or libraries were replaced."""
     reasons = []
     if process.program.endswith(" (deleted)"):
         reasons.append("deleted:" + process.program[: -len(" (deleted)")])
+    script = script_of(process)
+    if script and changed_after(machine, script, unit_begin([process]) + 0.5):
+        reasons.append("script-newer:" + script)
     libraries = {path for path in process.replaced if path + " (deleted)" != process.program}
     return reasons + ["library:" + path for path in libraries if not path.startswith(NO_LIBRARIES)]
 
@@ -2278,9 +2424,14 @@ def unit_debt(machine: Machine, group: list[Process], newest: dict[str, float]) 
     limit = newest[name] + 0.5
     units = units_of(machine)
     oldest_allowed = unit_begin(group) + 0.5
-    for path in [units.fragment(name), *units.drop_ins(name)]:
-        if path and changed_after(machine, path, oldest_allowed):
-            reasons.add("unit-changed")
+    made_of = [path for path in [units.fragment(name), *units.drop_ins(name)] if path]
+    if any(changed_after(machine, path, oldest_allowed) for path in made_of):
+        reasons.add("unit-changed")
+    lines = [line for path in made_of for line in significant(machine.text(path, 1 << 20))]
+    for file in unit_properties(lines).get("EnvironmentFile", []):
+        # Read once, as the process is started: no reload helps.
+        if changed_after(machine, file.lstrip("-"), oldest_allowed):
+            reasons.add("configuration-newer:" + file.lstrip("-"))
     if known.get("NeedDaemonReload") == "yes":
         reasons.add("unit-changed")
     stem = name.rpartition(".")[0].partition("@")[0]
@@ -2483,19 +2634,20 @@ def certificates(machine: Machine, scope: Scope) -> None:
             data = machine.bytes(path, 1 << 18)
         except OSError:
             continue
-        public = {key for block in pem_blocks(data, rb"(?:RSA |EC )?PRIVATE KEY") for key in public_parts(block)}
-        if public:
-            keys[path] = public
+        blocks = pem_blocks(data, rb"(?:RSA |EC )?PRIVATE KEY")
+        if blocks:
+            keys[path] = {key for block in blocks for key in public_parts(block)}
     for path in paths:
         if not CERTIFICATE_NAME.search(path):
             continue
         try:
-            blocks = pem_blocks(machine.bytes(path, 1 << 20), rb"CERTIFICATE")
+            data = machine.bytes(path, 1 << 20)
         except OSError:
             continue
-        if not blocks:
+        if b"-----BEGIN CERTIFICATE" not in data:
             continue
         try:
+            blocks = pem_blocks(data, rb"CERTIFICATE")
             attributes, public_key = certificate(blocks[0])
         except (IndexError, ValueError, UnicodeDecodeError):
             scope.objects[path] = {"error": "not a certificate that can be read"}
@@ -2506,8 +2658,10 @@ def certificates(machine: Machine, scope: Scope) -> None:
         near = [key for key in keys if os.path.splitext(key)[0] == os.path.splitext(path)[0]]
         if fitting or near:
             # A key is expected beside its certificate, under the same name; another place is found by its content.
-            attributes["key_matches"] = bool(fitting) and (not near or bool({*fitting} & {*near}))
             attributes["key"] = (fitting or sorted(near))[0]
+            # Of some kinds (ed25519) the public key does not stand in the private one: it may fit or not.
+            if fitting or all(keys[key] for key in near):
+                attributes["key_matches"] = bool(fitting) and (not near or bool({*fitting} & {*near}))
         with suppress(OSError):
             attributes["mode"] = "%04o" % (os.stat(machine.resolve(path)).st_mode & 0o7777)
         scope.objects[path] = attributes
@@ -2588,6 +2742,7 @@ def certificate(data: bytes) -> tuple[dict[str, Any], bytes]:
     identifiers = der(algorithm[1])
     key_type = oid(identifiers[0][1])
     attributes: dict[str, Any] = {
+        "fingerprint": hash_of(data),
         "subject": distinguished_name(subject[1]),
         "issuer_class": "self-signed" if issuer[2] == subject[2] else "ca",
         "key_type": key_type,

@@ -28,6 +28,9 @@ SMALLEST_SECRET = 32
 MOST = 100_000
 """Differences of one scope that are explained; further ones are counted. Bounds time and memory."""
 
+EVIDENCE: Mapping[str, frozenset[str]] = {"packages": frozenset({"depends", "provides", "makes"})}
+"""Attributes that explain what else differs, and are no part of the state themselves."""
+
 SECRETS_END = "/etc/~"
 """No rule about a machine's secrets matches behind it: the search for them stops there."""
 
@@ -128,7 +131,8 @@ def compare(
     if bases:
         differences, inherited = tell_apart(differences, bases)
     allowances = _Allowances(rules.allow, today or dt.datetime.now(dt.UTC).date())
-    groups = [left for group in fold.fold(differences) if (left := allowances.apply(group, suppressed))]
+    bare = _bare_directories(differences, {Kind.ONLY_A: b, Kind.ONLY_B: a})
+    groups = [left for group in fold.fold(differences, bare) if (left := allowances.apply(group, suppressed))]
     owners = explain.owners_of(groups, (a, b))
     meanings = explain.meanings_of(a, b) if groups else {}
     findings = (explain.describe(group, names, owners, blame, meanings) for group in groups)
@@ -155,6 +159,28 @@ def _about(record: RecordFile, name: str) -> str:
         re.sub(r"(.*)T(.*)Z", r"recorded \1 \2 UTC", str(record.meta.get("recorded_at") or "")),
     )
     return f"{name}: {', '.join(filter(None, said))}" if any(said) else ""
+
+
+def _bare_directories(
+    differences: Iterable[Difference], others: Mapping[Kind, RecordFile]
+) -> frozenset[tuple[str, Kind]]:
+    """The directories of which one machine has more than a few files, and the other the directory with nothing in it.
+
+    `others`: kind of a difference → the record that does not have it. It is read again where there may be such ones.
+    """
+    files = {difference.key: difference.kind for difference in differences if difference.scope == "files"}
+    places = Counter((key.rpartition("/")[0], kind) for key, kind in files.items() if kind is not Kind.CHANGED)
+    many = {place for place, count in places.items() if count > fold.FEW and place[0] not in files}
+    found = set()
+    for kind, record in others.items():
+        wanted = {directory for directory, each in many if each is kind}
+        there = set()
+        for key, _ in record.objects("files") if wanted else ():
+            wanted.discard(key.rpartition("/")[0])
+            if key in wanted:
+                there.add(key)
+        found |= {(directory, kind) for directory in wanted & there}
+    return frozenset(found)
 
 
 def _reasons(rules: Rules, suppressed: Iterable[str]) -> dict[str, str]:
@@ -200,6 +226,7 @@ def _differences(
     suppressed: Counter[str],
 ) -> Iterator[Difference]:
     """What is left of the objects that are not equal once the built-in rules have taken theirs."""
+    evidence = EVIDENCE.get(scope, frozenset())
     noisy = re.compile("|".join(f"(?:{rule.match})" for rule in noise) or "(?!)")
     kept = beyond = 0
     for key, left, right in unequal:
@@ -213,7 +240,10 @@ def _differences(
         kind = Kind.ONLY_B if a is None else Kind.ONLY_A
         if a is not None and b is not None:
             kind = Kind.CHANGED
-            attributes = tuple([name for name in sorted(a.keys() | b.keys()) if a.get(name) != b.get(name)])
+            names = sorted((a.keys() | b.keys()) - evidence)
+            attributes = tuple([name for name in names if a.get(name) != b.get(name)])
+            if not attributes:
+                continue
         if noisy.fullmatch(key):
             rest = _without_noise(Difference(scope, key, kind, attributes, a, b), noise, suppressed)
             if rest is None:

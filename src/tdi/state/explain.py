@@ -8,7 +8,7 @@ from typing import Any
 
 from tdi.state import advice
 from tdi.state.finding import Difference, Finding, Kind, Names, Severity, finding_id
-from tdi.state.fold import Group, has_privilege, is_modified_conffile, package_of
+from tdi.state.fold import FEW, Group, has_privilege, is_modified_conffile, package_of
 from tdi.state.record import RecordFile
 
 MUST_DIFFER = "must-differ"
@@ -37,7 +37,11 @@ _UNVERIFIED = re.compile(r"(?i)unauthenticated|allow(insecure|weak|downgrade)|ve
 """In the name of a setting of apt: that packages are taken without proof of where they come from."""
 _PRIVATE_KEY_ENDINGS = (".key", "/id_rsa", "/id_ecdsa", "/id_ed25519")
 _SETTINGS_PATHS = ("/etc/", "/var/", "/root/", "/home/")
-_PROGRAM_PATHS = ("/usr/bin/", "/usr/sbin/", "/usr/lib/", "/usr/libexec/", "/usr/local/bin/", "/usr/local/sbin/")
+_PROGRAM_PATHS = (
+    "/usr/bin/", "/usr/sbin/", "/usr/lib/", "/usr/libexec/", "/usr/local/bin/", "/usr/local/sbin/",
+    "/etc/systemd/system", "/etc/systemd/user",
+)  # fmt: skip
+"""What runs, and what says how: units, their drop-ins, presets and generators among it."""
 _LEFT_OVER_ENDINGS = (
     ".dpkg-dist", ".dpkg-new", ".dpkg-old", ".dpkg-bak", ".dpkg-tmp", ".ucf-dist", ".ucf-new", ".ucf-old"
 )  # fmt: skip
@@ -99,7 +103,7 @@ def describe(
         key=head.key,
         kind=head.kind,
         severity=min((severity(member) for member in group if member is head or _counts(member)), key=_rank),
-        owner=owner(head, owners),
+        owner=_owner_of(group, owners),
         attributes=head.attributes,
         why=why + ".",
         action=told.action(),
@@ -200,6 +204,15 @@ def owner(difference: Difference, owners: Mapping[str, str]) -> str:
     return "nobody"
 
 
+def _owner_of(group: Group, owners: Mapping[str, str]) -> str:
+    """The owner of the finding's object; of a directory that packages share, the one package of what came or went."""
+    found = owner(group[0], owners)
+    if found != "package" or group[0].kind is Kind.CHANGED:
+        return found
+    packages = {package_of(member) for member in group[1:]} - {None}
+    return str(min(map(str, packages))) if len(packages) == 1 else found
+
+
 def severity(difference: Difference) -> Severity:
     """How bad a difference is: security, then what a service does, then configuration, then left-overs."""
     special = _SEVERITY_OF.get(difference.scope)
@@ -243,7 +256,8 @@ def _file_severity(difference: Difference) -> Severity:
     access = changed & (ACCESS | {MUST_DIFFER}) - ({"mode"} if "type" in changed else set())
     if has_privilege(difference) or access or _is_opening(difference):
         return Severity.SECURITY
-    if path.startswith(_SECURITY_PATHS) or path.endswith(_PRIVATE_KEY_ENDINGS):
+    whole = f"{path}/" if difference.present.get("type") == "dir" else path
+    if whole.startswith(_SECURITY_PATHS) or path.endswith(_PRIVATE_KEY_ENDINGS):
         return Severity.SECURITY
     if path.endswith(_LEFT_OVER_ENDINGS):
         return Severity.LEFT_OVER
@@ -287,6 +301,8 @@ def show(value: Any) -> str:
     """A value of a record as it stands in a sentence."""
     if value is None:
         text = "nothing"
+    elif value == "":
+        text = "empty"
     elif isinstance(value, bool):
         text = "yes" if value else "no"
     elif isinstance(value, list):
@@ -338,22 +354,55 @@ class _Telling:
         else:
             text = f"{self.thing} is only on the {self.here} machine"
             text += self._detail()
+            place = head.key.rpartition("/")[0]
+            beside = [m for m in self.group if m.scope == head.scope == "files" and m.key.rpartition("/")[0] == place]
+            if len(beside) > FEW:
+                text += f", which has {len(beside)} entries in {place}, and the {self.there} machine none"
         return text + self._inside()
 
     def _change(self, name: str) -> str:
         first, second = ((side or {}).get(name) for side in (self.head.a, self.head.b))
-        if name in ("hash", "text", "text_hash"):
-            return "its content differs"
-        if name == "type":
-            return f"it is {self._kind_of(self.head.a, self.names.a)} and {self._kind_of(self.head.b, self.names.b)}"
-        if name == "properties":
-            return "; ".join(self._properties(first or {}, second or {}))
-        if name in ("origin", "unstable"):
-            said = {"origin": "who accounts for it differs", "unstable": "it kept changing while it was recorded"}
-            return said[name] + (f" ({_origin(first)} and {_origin(second)})" if name == "origin" else "")
+        said = self._special(name, first, second)
+        if said is not None:
+            return said
         if isinstance(first, list) and isinstance(second, list):
             return f"{name} {self._members(first, second)}"
-        return f"{name} is {show(first)} on the {self.names.a} machine and {show(second)} on the {self.names.b} machine"
+        if isinstance(first, dict) and isinstance(second, dict):
+            unequal = {key for key in {*first, *second} if first.get(key) != second.get(key)}
+            first = {key: value for key, value in first.items() if key in unequal}
+            second = {key: value for key, value in second.items() if key in unequal}
+        shown = f"{show(first)} on the {self.names.a} machine and {show(second)} on the {self.names.b} machine"
+        return f"{name.replace('_', ' ')} is {shown}"
+
+    def _special(self, name: str, first: Any, second: Any) -> str | None:
+        """A clause for the attributes whose values say little by themselves; None for others."""
+        said: str | None = None
+        if name in ("hash", "text", "text_hash"):
+            said = "its content differs"
+        elif name == "type":
+            said = f"it is {self._kind_of(self.head.a, self.names.a)} and {self._kind_of(self.head.b, self.names.b)}"
+        elif name == "properties":
+            said = "; ".join(self._properties(first or {}, second or {}))
+        elif name == "entry" and self.head.scope in {"users", "groups"}:
+            said = f"it is called {first} on the {self.names.a} machine and {second} on the {self.names.b} machine"
+        elif name == "restart_debt":
+            said = "; ".join(self._debts(first or (), second or ()))
+        elif name == "hardlink" and self.head.key in {first, second} and not (first and second):
+            said = f"it has one more name on the {self.names.a if first else self.names.b} machine"
+        elif name == "origin":
+            said = f"who accounts for it differs ({_origin(first)} and {_origin(second)})"
+        elif name == "unstable":
+            said = "it kept changing while it was recorded"
+        return said
+
+    def _debts(self, first: Iterable[str], second: Iterable[str]) -> Iterator[str]:
+        """Why processes should be restarted, by machine."""
+        for debts, others, name in ((first, second, self.names.a), (second, first, self.names.b)):
+            own = [debt for debt in debts if debt not in others]
+            if own:
+                more = f" and {len(own) - _DEBTS} more" if len(own) > _DEBTS else ""
+                said = ", ".join(_debt(debt) for debt in own[:_DEBTS])
+                yield f"on the {name} machine it is older than what it should run ({said}{more})"
 
     @staticmethod
     def _kind_of(side: Mapping[str, Any] | None, name: str) -> str:
@@ -411,6 +460,25 @@ class _Telling:
         return advice.action(self.group, self.names)
 
 
+_DEBTS = 3
+"""Reasons why a process should be restarted that a sentence names."""
+
+_DEBT_SAYS = {
+    "deleted": "its program {} was replaced or removed",
+    "library": "its library {} was replaced or removed",
+    "configuration-newer": "{} was written since",
+    "configuration-removed": "something in {} was removed since",
+    "script-newer": "its script {} was written since",
+    "unit-changed": "its unit was changed since",
+}
+
+
+def _debt(reason: str) -> str:
+    """A reason of the record in words."""
+    kind, _, path = reason.partition(":")
+    return _DEBT_SAYS.get(kind, reason).format(path)
+
+
 def _origin(value: Any) -> str:
     return " ".join(str(part) for part in (value or {"kind": "nobody"}).values())
 
@@ -447,8 +515,9 @@ def _told(head: Difference) -> list[str]:
         names.append("hash")
     if "properties" in names and "hash" in names:
         names.remove("hash")
-    # What a probe says of paths follows from the rest of what it says.
-    for name in ("origin", SAYS):
+    # What a probe says of paths follows from the rest of what it says, and that a certificate is another one from what
+    # is in it.
+    for name in ("origin", SAYS, "fingerprint"):
         if len(names) > 1 and name in names:
             names.remove(name)
     return names

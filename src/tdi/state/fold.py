@@ -6,10 +6,12 @@ that brings it: an administrator has to see them.
 """
 
 import json
+import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
+from pathlib import PurePosixPath
 
 from tdi.state.finding import Difference, Kind
 
@@ -19,7 +21,7 @@ Group = tuple[Difference, ...]
 _PACKAGE_CHANGE = {"version", "status", "architecture"}
 _PACKAGE_INFO = re.compile(r"^/var/lib/dpkg/info/([a-z0-9+.-]+?)(?::[a-z0-9-]+)?\.[a-z0-9]+$")
 _UNIT_FILE = re.compile(
-    r"^/(?:etc|run|usr/lib|lib|usr/local/lib)/systemd/(?:system|user)/(?:[^/]+\.(?:wants|requires|upholds)/)?"
+    r"^/(?:etc|run|usr/lib|lib|usr/local/lib)/systemd/(?:system|system\.control|user)/(?:[^/]+\.(?:wants|requires|upholds)/)?"
     r"([^/]+\.[a-z]+)(?:\.d(?:/[^/]+\.conf)?)?$"
 )
 _UNIT_STATE = re.compile(
@@ -40,6 +42,7 @@ _SOURCES_OF = (
         re.compile(r"^/etc/ssl/certs/.+$"),
         re.compile(r"^/usr/(local/)?share/ca-certificates(/.+)?$|^/etc/ca-certificates(\.conf|/.+)$"),
     ),
+    (re.compile(r"^/etc/pam\.d/common-.+$|^/var/lib/pam/.+$"), re.compile(r"^/usr/share/pam-configs/.+$")),
     (re.compile(r"^/var/cache/man/.+$"), re.compile(r"^/usr/(local/)?share/man/.+$")),
     (re.compile(r"^/var/lib/systemd/catalog/database$"), re.compile(r"^/usr/lib/systemd/catalog/.+$")),
     (re.compile(r"^/etc/udev/hwdb\.bin$"), re.compile(r"^/(usr/lib|etc)/udev/hwdb\.d/.+$")),
@@ -48,15 +51,22 @@ _SOURCES_OF = (
 )
 """Derived file → what it is made of: ldconfig, update-ca-certificates, mandb, systemd-hwdb and others make them."""
 
-_FEW = 4
-"""Entries of a file that both machines have: up to so many stand alone, more of them are one edit of the file."""
+FEW = 4
+"""Entries of a file that both machines have: up to so many stand alone, more of them are one edit of the file. So it is
+with all that a directory held."""
+
+_PYTHON_METADATA = re.compile(r"^(?P<place>.+)/(?P<name>[^/]+?)-[^/-]+(?:-py[\d.]+)?\.(?:dist|egg)-info$")
+"""What pip keeps of a distribution beside it."""
 
 _PATH_ATTRIBUTES = ("file", "path", "fragment", "source", "link", "to", "key")
 
 
-def fold(differences: Iterable[Difference]) -> list[Group]:
-    """Group `differences` by what caused them; every difference is in exactly one group."""
-    tree = _Tree(differences)
+def fold(differences: Iterable[Difference], bare: Collection[tuple[str, Kind]] = ()) -> list[Group]:
+    """Group `differences` by what caused them; every difference is in exactly one group.
+
+    `bare`: the directories in which one machine has nothing, each with the kind of what only the other one has there.
+    """
+    tree = _Tree(differences, bare)
     for step in _STEPS:
         step(tree)
     return tree.groups()
@@ -94,8 +104,9 @@ def _rights(side: object) -> tuple[int, str]:
 class _Tree:
     """The differences, and which of them hangs below which."""
 
-    def __init__(self, differences: Iterable[Difference]) -> None:
+    def __init__(self, differences: Iterable[Difference], bare: Collection[tuple[str, Kind]] = ()) -> None:
         self.all = list(differences)
+        self.bare = bare
         self.by_scope: dict[str, dict[str, Difference]] = defaultdict(dict)
         for difference in self.all:
             self.by_scope[difference.scope][difference.key] = difference
@@ -164,11 +175,18 @@ def _packages(tree: _Tree) -> None:
         if difference.kind is not Kind.CHANGED or _PACKAGE_CHANGE & {*difference.attributes}:
             moved[key] = difference
             moved.setdefault(key.partition(":")[0], difference)
+    lists: dict[str, Difference] = {}
     for difference in tree.files.values():
         info = _PACKAGE_INFO.match(difference.key)
         cause = moved.get((info.group(1) if info else package_of(difference)) or "")
         if cause is not None and (info or not _is_modified(difference)):
             tree.hang(difference, cause)
+        elif info:
+            lists.setdefault(info.group(1), difference)
+    for difference in tree.files.values():
+        # What dpkg no longer knows of a file follows from what it has lost.
+        if difference.attributes == ("origin",) and (package_of(difference) or "") in lists:
+            tree.hang(difference, lists[package_of(difference) or ""])
 
 
 def _packaged_entries(tree: _Tree) -> None:
@@ -182,15 +200,39 @@ def _packaged_entries(tree: _Tree) -> None:
 
 
 def _dependencies(tree: _Tree) -> None:
-    """What was installed automatically hangs below the one package that was asked for, where there is only one."""
-    packages = tree.by_scope["packages"].values()
+    """What a package needs goes with it: installed or removed for it, or of the same other version.
+
+    What was installed automatically, and no package names, hangs below the one that was asked for if there is only one.
+    """
+    packages = dict(sorted(tree.by_scope["packages"].items()))
+    providers = {str(name): d for d in packages.values() for name in d.present.get("provides") or ()}
+    needs: dict[str, list[Difference]] = {}
+    for key, package in packages.items():
+        found = (packages.get(name) or providers.get(name) for name in package.present.get("depends") or ())
+        needs[key] = [other for other in found if other is not None and other.kind is package.kind]
+        for needed in needs[key] if package.kind is Kind.CHANGED else ():
+            if _versions(needed) == _versions(package) != ():
+                tree.hang(needed, package)
     for kind in (Kind.ONLY_A, Kind.ONLY_B):
-        here = [difference for difference in packages if difference.kind is kind]
-        asked = [difference for difference in here if not difference.present.get("auto")]
-        if len(asked) == 1:
-            for difference in here:
-                if difference.present.get("auto"):
-                    tree.hang(difference, asked[0])
+        here = [package for package in packages.values() if package.kind is kind]
+        automatic = dict.fromkeys(package for package in here if package.present.get("auto"))
+        asked = [package for package in here if not package.present.get("auto")]
+        # Packages may need each other: what was asked for comes first.
+        pending = [*asked, *automatic]
+        while pending:
+            package = pending.pop(0)
+            for needed in needs[package.key]:
+                if needed in automatic and tree.root(needed) is needed and needed is not tree.root(package):
+                    tree.hang(needed, package)
+                    pending.insert(0, needed)
+        for package in automatic if len(asked) == 1 else ():
+            tree.hang(package, asked[0])
+
+
+def _versions(package: Difference) -> tuple[str, ...]:
+    """The versions that both machines have of a package, where these differ: packages of one source share them."""
+    versions = tuple(str((side or {}).get("version")) for side in (package.a, package.b))
+    return versions if "version" in package.attributes else ()
 
 
 def _package_state(tree: _Tree) -> None:
@@ -201,19 +243,57 @@ def _package_state(tree: _Tree) -> None:
         package = next((name for name in moved if name == source or name.startswith(f"{source}-")), None)
         if key.startswith("debconf:") and package:
             tree.hang(difference, moved[package])
+        if key == "debconf:libpam-runtime/profiles":
+            for profile in (d for path, d in tree.files.items() if path.startswith("/usr/share/pam-configs/")):
+                tree.hang(difference, profile)
         audited = tree.by_scope["packages"].get(key.removeprefix("audit:"))
         if key.startswith("audit:") and audited is not None:
             tree.hang(difference, audited)
-    roots = {kind: {tree.root(d) for d in moved.values() if d.kind is kind} for kind in (Kind.ONLY_A, Kind.ONLY_B)}
     for difference in tree.free("files"):
         unit = unit_of(difference.key)
         stem = (unit or "").rpartition(".")[0]
         if stem in moved and unit not in tree.by_scope["systemd"]:
             tree.hang(difference, moved[stem])
-        own = difference.present.get("origin", {}).get("kind") == "package" and _is_directory(difference)
-        causes = roots.get(difference.kind, set())
-        if own and len(causes) == 1:
-            tree.hang(difference, *causes)
+        of_users = tree.files.get(f"/usr/lib/systemd/user/{unit}")
+        if of_users is not None and of_users is not difference and of_users.kind is difference.kind:
+            tree.hang(difference, of_users)
+
+
+def _package_makes(tree: _Tree) -> None:
+    """The accounts, files and empty directories that the scripts and lists of a package name come and go with it."""
+    makers: dict[str, list[Difference]] = defaultdict(list)
+    for package in tree.by_scope["packages"].values():
+        if package.kind is not Kind.CHANGED or _PACKAGE_CHANGE & {*package.attributes}:
+            for name in package.present.get("makes") or ():
+                makers[str(name)].append(package)
+    if not makers:
+        return
+    accounts = (d for scope in ("users", "groups") for d in tree.by_scope[scope].values() if _is_system_account(d))
+    files = (d for d in tree.files.values() if package_of(d) is None)
+    for difference in (*accounts, *files):
+        if difference.kind is Kind.CHANGED:
+            continue
+        named = makers.get(difference.key, ())
+        above = [path for path in _ancestors(difference.key) if path.count("/") >= _OWN_DEPTH]
+        # What a new version names is its own; what is below that may have been there before.
+        inside = [d for path in above for d in makers.get(path, ()) if d.kind is difference.kind]
+        for package in (*named, *inside):
+            if package.kind in {difference.kind, Kind.CHANGED}:
+                tree.hang(difference, package)
+                break
+
+
+_OWN_DEPTH = 3
+"""From this depth on a directory that a script names is the package's alone: /var/lib/app."""
+
+
+def _is_system_account(difference: Difference) -> bool:
+    number = difference.present.get("uid" if difference.scope == "users" else "gid")
+    return isinstance(number, int) and 0 < number < _FIRST_PERSON
+
+
+_FIRST_PERSON = 1000
+"""The first number that is given to people's accounts."""
 
 
 def _package_tools(tree: _Tree) -> None:
@@ -224,10 +304,15 @@ def _package_tools(tree: _Tree) -> None:
             follow += [tree.by_scope["apt"].get(f"config:APT::Architectures{ending}") for ending in ("", "::")]
             for other in filter(None, follow):
                 tree.hang(other, difference)
-    causes = [*tree.free("alternatives"), *tree.free("packages")]
+    packages = tree.free("packages")
+    causes = [*tree.free("alternatives"), *packages]
+    moved = [d for d in packages if d.kind is not Kind.CHANGED or _PACKAGE_CHANGE & {*d.attributes}]
     for difference in tree.free("files"):
         if causes and difference.kind is not Kind.CHANGED and _LOGS.match(difference.key):
             tree.hang(difference, causes[0])
+        shared = _is_directory(difference) and difference.attributes == ("origin",)
+        if moved and (shared or difference.key.startswith("/var/lib/dpkg/triggers/")):
+            tree.hang(difference, moved[0])
 
 
 def _conffile_states(tree: _Tree) -> None:
@@ -252,29 +337,126 @@ def _is_modified(difference: Difference) -> bool:
     return any((side or {}).get("origin", {}).get("state") == "modified" for side in (difference.a, difference.b))
 
 
+def _renamed(tree: _Tree) -> None:
+    """An account or group that has another name on the other machine is one change, told by its number.
+
+    Numbers are given out again, so an account must have kept its home, and a group must not be an account's own.
+    """
+    for scope, number in (("users", "uid"), ("groups", "gid")):
+        places: dict[tuple[int, str], list[list[Difference]]] = defaultdict(lambda: [[], []])
+        for difference in tree.by_scope[scope].values():
+            if difference.kind is not Kind.CHANGED and not (scope == "groups" and _users_own(tree, difference)):
+                kept = str(difference.present.get("home" if scope == "users" else "members"))
+                place = places[difference.present.get(number) or 0, kept]
+                place[difference.kind is Kind.ONLY_B].append(difference)
+        for (value, kept), (gone, come) in places.items():
+            if len(gone) == len(come) == 1 and value and kept not in _NO_HOMES:
+                first, second = gone[0].present, come[0].present
+                others = sorted(name for name in {*first, *second} if first.get(name) != second.get(name))
+                tree.merge(gone[0], come[0], ("entry", *others))
+
+
+_NO_HOMES = frozenset({"/", "/nonexistent", "/var/empty", "/run/sshd", "/dev/null"})
+"""What accounts that have no home name as one."""
+
+
+def _users_own(tree: _Tree, group: Difference) -> bool:
+    user = tree.by_scope["users"].get(group.key)
+    return user is not None and user.kind is group.kind
+
+
 def _accounts(tree: _Tree) -> None:
     """A user's group, memberships and subordinate ids hang below the user."""
     users = tree.by_scope["users"]
     for name, difference in tree.by_scope["groups"].items():
         user = users.get(name)
-        alike = difference.kind is not Kind.CHANGED or difference.attributes == ("gid",)
+        alike = difference.kind is not Kind.CHANGED or {*difference.attributes} <= {"gid", "entry"}
         if user is not None and user.kind is difference.kind and alike:
             tree.hang(difference, user)
         elif difference.attributes == ("members",):
             a, b = ({*(side or {}).get("members", ())} for side in (difference.a, difference.b))
-            causes = [users[member] for member in sorted(a ^ b) if member in users]
-            if causes and len(causes) == len(a ^ b):
-                tree.hang(difference, causes[0])
+            causes = [_user_called(users, member) for member in sorted(a ^ b)]
+            if causes and None not in causes:
+                tree.hang(difference, next(filter(None, causes)))
     for difference in tree.by_scope["subids"].values():
-        user = users.get(difference.key.partition(":")[2])
-        if user is not None and user.kind is difference.kind is not Kind.CHANGED:
+        user = _user_called(users, difference.key.partition(":")[2])
+        alike = user is not None and (user.kind is difference.kind or "entry" in user.attributes)
+        if user is not None and alike and difference.kind is not Kind.CHANGED:
             tree.hang(difference, user)
+
+
+def _memberships(tree: _Tree) -> None:
+    """That a user is in a group which only one machine has, or has under this name, hangs below the group."""
+    groups = tree.by_scope["groups"]
+    for difference in list(tree.by_scope["users"].values()):
+        if "groups" not in difference.attributes:
+            continue
+        a, b = ({*(side or {}).get("groups", ())} for side in (difference.a, difference.b))
+        causes = [groups.get(name) or _formerly(groups, name) for name in sorted(a ^ b)]
+        found = [cause for cause in causes if cause is not None and cause.attributes != ("members",)]
+        if causes and len(found) == len(causes):
+            tree.hang(tree.split(difference, ("groups",)), found[0])
+
+
+def _user_called(users: dict[str, Difference], name: str) -> Difference | None:
+    """The difference of the account that has a name on either machine."""
+    return users.get(name) or _formerly(users, name)
+
+
+def _formerly(entries: dict[str, Difference], name: str) -> Difference | None:
+    """The account or group that the first machine has under a name and the second under another one."""
+    named = (d for d in entries.values() if "entry" in d.attributes and (d.a or {}).get("entry") == name)
+    return next(named, None)
+
+
+def _ownership(tree: _Tree) -> None:
+    """That a file belongs to another name, or to a number, goes with the account or the group that this comes from."""
+    users, groups = tree.by_scope["users"], tree.by_scope["groups"]
+    if not users and not groups:
+        return
+    for difference in tree.files.values():
+        if difference.attributes and {*difference.attributes} <= {"owner", "group"}:
+            causes = [
+                _cause_of_owner(users if name == "owner" else groups, difference, name)
+                or (_cause_of_primary_group(users, difference) if name == "group" else None)
+                for name in difference.attributes
+            ]
+            if None not in causes:
+                tree.hang(difference, next(filter(None, causes)))
+
+
+def _cause_of_owner(entries: dict[str, Difference], file: Difference, attribute: str) -> Difference | None:
+    """The account or group whose new name, number or absence makes a file show another owner."""
+    names = [str((side or {}).get(attribute)) for side in (file.a, file.b)]
+    number = "uid" if attribute == "owner" else "gid"
+    for name in names:
+        cause = _user_called(entries, name)
+        if cause is None or not (cause.kind is not Kind.CHANGED or {"entry", number} & {*cause.attributes}):
+            continue
+        numbers = {(side or {}).get(number) for side in (cause.a, cause.b)} - {None}
+        # Who has got the number since shows as the owner of what was left.
+        heirs = {key for key, entry in entries.items() if entry.present.get(number) in numbers}
+        called = {str((side or {}).get("entry")) for side in (cause.a, cause.b)}
+        if {*names} <= called | heirs | {cause.key, *(f"#{each}" for each in numbers)}:
+            return cause
+    return None
+
+
+def _cause_of_primary_group(users: dict[str, Difference], file: Difference) -> Difference | None:
+    """The owner of a file in their home that got the group which the owner got."""
+    user = users.get(str(file.present.get("owner")))
+    if user is None or not {"gid", "entry"} & {*user.attributes}:
+        return None
+    home = str(user.present.get("home", ""))
+    return user if home.count("/") > 1 and (file.key == home or file.key.startswith(f"{home}/")) else None
 
 
 def _belongings(tree: _Tree) -> None:
     """The home, the keys, the mail and the crontab of a user that only one machine has hang below the user."""
     for name, user in tree.by_scope["users"].items():
         if user.kind is Kind.CHANGED:
+            if "home" in user.attributes:
+                _moved_home(tree, user)
             continue
         home = str(user.present.get("home", ""))
         spool = {f"/var/mail/{name}", f"/var/spool/mail/{name}", f"/var/spool/cron/crontabs/{name}"}
@@ -289,6 +471,59 @@ def _belongings(tree: _Tree) -> None:
                 tree.hang(difference, user)
 
 
+def _moved_home(tree: _Tree, user: Difference) -> None:
+    """The files that left the home of an account for its new one hang below the account."""
+    for side, kind in ((user.a, Kind.ONLY_A), (user.b, Kind.ONLY_B)):
+        home = str((side or {}).get("home", ""))
+        for path, difference in tree.files.items():
+            inside = home.count("/") > 1 and (path == home or path.startswith(f"{home}/"))
+            named = {user.key, (side or {}).get("entry")}
+            if inside and difference.kind is kind and difference.present.get("owner") in named:
+                tree.hang(difference, user)
+
+
+def _shared_drop_ins(tree: _Tree) -> None:
+    """A drop-in for a whole type of units, for all whose names begin alike, or for a template, is one change.
+
+    What it does to each unit hangs below the template where that is one of them, else below the drop-in.
+    """
+    units = tree.by_scope["systemd"]
+    for unit in units.values():
+        if not unit.attributes or not {*unit.attributes} <= {"dropins", "properties", "text_hash"}:
+            continue
+        used = [[*((side or {}).get("dropins") or ())] for side in (unit.a, unit.b)]
+        causes = [path for path in dict.fromkeys([*used[0], *used[1]]) if _says_otherwise(tree, path, used)]
+        drop_in = tree.files.get(causes[0]) if causes else None
+        others = [p for p in (unit.present.get("fragment"), *causes) if p in tree.files and unit_of(str(p)) == unit.key]
+        if drop_in is not None and not others and all(path in tree.files for path in causes):
+            template = units.get(_template(unit.key))
+            tree.hang(unit, template if template is not None and template is not unit else drop_in)
+
+
+def _says_otherwise(tree: _Tree, path: str, used: list[list[str]]) -> bool:
+    """Whether a drop-in is used on one machine only, or is another one there."""
+    return (path in used[0]) != (path in used[1]) or path in tree.files
+
+
+def _lost_programs(tree: _Tree) -> None:
+    """A unit whose program comes or goes with a package goes with that: it no longer runs, or a generator made it."""
+    units = tree.by_scope["systemd"]
+    for name, unit in units.items():
+        made = str(unit.present.get("fragment", "")).startswith("/run/systemd/generator")
+        stopped = unit.attributes == ("active",)
+        if not name.endswith(".service") or not (stopped or (made and unit.kind is not Kind.CHANGED)):
+            continue
+        commands = (unit.present.get("properties") or {}).get("ExecStart") or ()
+        programs = (str(command).lstrip("-@:+!").partition(" ")[0] for command in commands)
+        program = next((tree.files[path] for path in programs if path in tree.files), None)
+        if program is None or program.kind is Kind.CHANGED or tree.root(program).scope != "packages":
+            continue
+        tree.hang(unit, program)
+        for other, starter in units.items():
+            if made and _triggered_by(unit, {other: starter}) is not None:
+                tree.hang(starter, unit)
+
+
 def _units(tree: _Tree) -> None:
     """The files and links that make up a unit, and what runs or listens because of it, hang below the unit."""
     units = tree.by_scope["systemd"]
@@ -299,11 +534,45 @@ def _units(tree: _Tree) -> None:
         for path in _paths(unit):
             if path in tree.files:
                 tree.hang(tree.files[path], unit)
+        # systemd makes a unit of a script where there is none.
+        script = tree.files.get(f"/etc/init.d/{unit.key.rpartition('.')[0]}")
+        if script is not None and str(unit.present.get("fragment", "")).startswith("/run/systemd/generator"):
+            tree.hang(script, unit)
+    comes_or_goes = (d for d in units.values() if not d.attributes or {"enablement", "active"} & {*d.attributes})
+    takes = [(unit, said) for unit in comes_or_goes if any(said := _takes_with_it(unit))]
     for name, unit in units.items():
         if name in _CONDITIONS and _CONDITIONS[name] in tree.files:
             tree.hang(unit, tree.files[_CONDITIONS[name]])
-        if cause := _triggered_by(unit, units):
+        if cause := _triggered_by(unit, units) or _enabled_with(unit, takes):
             tree.hang(unit, cause)
+
+
+def _enabled_with(unit: Difference, takes: list[tuple[Difference, list[set[str]]]]) -> Difference | None:
+    """The unit that was enabled or disabled, came or went, and takes this one with it.
+
+    This one is another name of it, or is named in its Also, or is started because it requires it.
+    """
+    for other, (also, alias, needs) in takes:
+        if other is unit:
+            continue
+        states = [[(side or {}).get("enablement") for side in (d.a, d.b)] for d in (unit, other)]
+        named = unit.attributes == ("enablement",) and unit.key in also
+        if named and (states[0] == states[1] or other.kind is not Kind.CHANGED):
+            return other
+        if unit.kind is not Kind.CHANGED and unit.key in alias:
+            return other
+        if unit.attributes == ("active",) and unit.key in needs:
+            return other
+    return None
+
+
+def _takes_with_it(unit: Difference) -> list[set[str]]:
+    """What a unit names in each of _TAKES_WITH_IT."""
+    said = [((side or {}).get("properties") or {}) for side in (unit.a, unit.b)]
+    return [{word for part in said for n in part.get(key, ()) for word in str(n).split()} for key in _TAKES_WITH_IT]
+
+
+_TAKES_WITH_IT = ("Also", "Alias", "Requires")
 
 
 _CONDITIONS = {"rc-local.service": "/etc/rc.local"}
@@ -365,8 +634,9 @@ def _mounted(tree: _Tree) -> None:
         for name, unit in tree.by_scope["systemd"].items():
             where = [((side or {}).get("properties") or {}).get("Where") for side in (unit.a, unit.b)]
             causes += [unit] if point in where and name.endswith("mount") else []
+        generated = [c for c in causes if c and str(c.either("fragment")).startswith("/run/systemd/generator")]
         for cause in filter(None, causes):
-            tree.hang(difference, cause)
+            tree.hang(*((cause, difference) if cause in generated else (difference, cause)))
         directory = tree.files.get(point)
         if directory is not None and _is_directory(directory) and directory.kind is difference.kind:
             tree.hang(directory, difference)
@@ -434,28 +704,58 @@ def _declared_in_files(tree: _Tree) -> None:
         for difference in entries.values():
             for path in _paths(difference):
                 file = tree.files.get(path)
-                if file is None:
+                if file is None or not _says_of(difference, file):
                     continue
                 cause = tree.root(file)
                 if cause is file:
                     tree.hang(file, difference)
                 elif cause.scope in {scope, "packages", "users"} and cause is not difference:
-                    edits = file.kind is Kind.CHANGED and cause.scope == scope and in_file[path] <= _FEW
+                    edits = file.kind is Kind.CHANGED and cause.scope == scope and in_file[path] <= FEW
                     if not edits or _one_statement(difference, cause):
                         tree.hang(difference, cause)
 
 
+def _says_of(entry: Difference, file: Difference) -> bool:
+    """Whether an entry may have to do with what a file differs in: rights alone change what few entries say."""
+    if not file.attributes or not {*file.attributes} <= _RIGHTS:
+        return True
+    return entry.scope == "dpkg" or bool({"mode", "runs"} & {*entry.attributes})
+
+
+_RIGHTS = frozenset({"mode", "owner", "group", "acl", "acl_default", "capability", "xattrs"})
+
+
+def _hidden(tree: _Tree) -> None:
+    """A file of an administrator that hides one of a package hangs below what this would have set."""
+    for scope in ("sysctl", "modules", "limits"):
+        for difference in tree.by_scope[scope].values():
+            for path in _paths(difference):
+                _, _, name = path.rpartition("lib/")
+                for top in ("/etc/", "/run/", "/usr/local/lib/"):
+                    if path.startswith(("/usr/lib/", "/lib/")) and top + name in tree.files:
+                        tree.hang(tree.files[top + name], difference)
+
+
 def _one_statement(entry: Difference, other: Difference) -> bool:
-    """Whether two entries come of one thing in a file: a source's suites and types, the keys of a keyring."""
+    """Whether two entries come of one thing in a file: suites and types of a source, another mirror, a keyring."""
     if entry.scope == "apt":
         kinds = [difference.key.partition(":")[0] for difference in (entry, other)]
+        mirrors = [[_mirror((side or {}).get("entry")) for side in (d.a, d.b)] for d in (entry, other)]
+        moved = mirrors[0] == mirrors[1] and mirrors[0][0] != mirrors[0][1]
         uris = [difference.key.split(" ")[1:2] for difference in (entry, other)]
-        return kinds[0] == kinds[1] and (kinds[0] != "source" or uris[0] == uris[1])
+        return kinds[0] == kinds[1] and (kinds[0] != "source" or uris[0] == uris[1] or moved)
     return entry.scope in {"alternatives", "certificates", "packet_filter", "system"}
+
+
+def _mirror(entry: object) -> str:
+    """The protocol and the host of a source's entry."""
+    found = re.match(r"source:\S+ (\w+:/*[^/ ]*)", str(entry))
+    return found.group(1) if found else ""
 
 
 _PLACES: dict[str, tuple[tuple[str, ...], ...]] = {
     "cron": (("command", "user"), ("schedule", "user")),
+    "apt": (("suite",),),
 }
 """Scope → attributes that an entry keeps when it is edited, the surest first."""
 
@@ -474,11 +774,18 @@ def _edits(tree: _Tree) -> None:
                 _pair(tree, entries, keeps)
 
 
+def _kept(entry: Difference, name: str) -> str:
+    """An attribute of an entry, or the suite of a source, which its key names."""
+    if name == "suite":
+        return entry.key.rpartition(" ")[2] if entry.key.startswith("source:") else "None"
+    return str(entry.present.get(name))
+
+
 def _pair(tree: _Tree, entries: list[Difference], keeps: tuple[str, ...]) -> None:
     places: dict[tuple[str, ...], list[list[Difference]]] = defaultdict(lambda: [[], []])
     for entry in entries:
         kind = entry.key.partition(":")[0] if entry.scope in {"apt", "mounts"} else ""
-        place = (kind, *(str(entry.present.get(name)) for name in keeps))
+        place = (kind, *(_kept(entry, name) for name in keeps))
         if entry.kind is not Kind.CHANGED and (not keeps or "None" not in place):
             places[place][entry.kind is Kind.ONLY_B].append(entry)
     for gone, come in places.values():
@@ -673,7 +980,7 @@ def _cause_of_debt(tree: _Tree, reason: str, unit: str) -> Difference | None:
     if reason == "unit-changed":
         files = (difference for path, difference in tree.files.items() if unit_of(path) in {unit, _template(unit)})
         return tree.by_scope["systemd"].get(unit) or next(files, None)
-    path = reason.partition(":")[2] if reason.startswith("configuration-") else reason
+    path = reason.partition(":")[2] if reason.startswith(("configuration-", "script-")) else reason
     if path in tree.files:
         return tree.files[path]
     # A directory is newer when something in it came, went or was replaced.
@@ -700,10 +1007,12 @@ def _named_paths(difference: Difference) -> Iterator[str]:
             value = (side or {}).get(name)
             if isinstance(value, str) and value.startswith("/"):
                 yield value.partition(":")[0] if name != "path" else value
-        for name in ("dropins", "files", "links", "choices"):
+        for name in ("dropins", "files", "links"):
             for value in (side or {}).get(name) or ():
                 if isinstance(value, str):
                     yield value
+    choices = [{*((side or {}).get("choices") or ())} for side in (difference.a, difference.b)]
+    yield from sorted(choices[0] ^ choices[1])
     if difference.key.startswith("configured:") and difference.scope == "mounts":
         yield "/etc/fstab"
         return
@@ -731,19 +1040,46 @@ def _derived(tree: _Tree) -> None:
             break
 
 
+def _links(tree: _Tree) -> None:
+    """A link goes with what it leads to, or leads through, where the same machine alone has both."""
+    for difference in tree.free("files"):
+        target = difference.present.get("target")
+        if difference.kind is Kind.CHANGED or difference.present.get("type") != "link" or not target:
+            continue
+        where = os.path.normpath(PurePosixPath(difference.key).parent / str(target))
+        for path in (where, *_ancestors(where)):
+            other = tree.files.get(path)
+            if other is not None and other.kind is difference.kind:
+                tree.hang(difference, other)
+                break
+
+
+def _metadata(tree: _Tree) -> None:
+    """What pip keeps of a Python distribution hangs below its package or module."""
+    for path, difference in tree.files.items():
+        found = _PYTHON_METADATA.match(path)
+        if found is None:
+            continue
+        name = re.sub(r"[-_.]+", "_", found["name"]).lower()
+        for other in (f"{found['place']}/{name}", f"{found['place']}/{name}.py", f"{found['place']}/{found['name']}"):
+            if other in tree.files and tree.files[other].kind is difference.kind:
+                tree.hang(difference, tree.files[other])
+
+
 def _directories(tree: _Tree) -> None:
-    """What is in a directory that only one machine has hangs below that directory."""
-    tops: list[Difference] = []
+    """What is in a directory that only one machine has hangs below that directory, or below what took its place."""
+    tops: list[tuple[Difference, Kind]] = []
     for path in sorted(tree.files, key=_as_parts):
         difference = tree.files[path]
-        if difference.kind is Kind.CHANGED:
-            continue
-        while tops and not path.startswith(tops[-1].key + "/"):
+        while tops and not path.startswith(tops[-1][0].key + "/"):
             tops.pop()
-        if tops and tops[-1].kind is difference.kind:
-            tree.hang(difference, tops[-1])
-        if difference.present.get("type") == "dir":
-            tops.append(difference)
+        if tops and tops[-1][1] is difference.kind:
+            tree.hang(difference, tops[-1][0])
+        if difference.kind is not Kind.CHANGED and difference.present.get("type") == "dir":
+            tops.append((difference, difference.kind))
+        elif "type" in difference.attributes:
+            was = (difference.a or {}).get("type") == "dir"
+            tops.append((difference, Kind.ONLY_A if was else Kind.ONLY_B))
 
 
 def _as_parts(path: str) -> list[str]:
@@ -762,9 +1098,9 @@ def _wrappers(tree: _Tree) -> None:
     own: set[str] = set()
     for path in sorted(tree.files):
         difference = tree.files[path]
-        if _is_directory(difference):
-            continue
         root = tree.root(difference)
+        if _is_directory(difference) and root.scope == "files":
+            continue
         for top in _ancestors(path):
             if top not in tops:
                 continue
@@ -776,6 +1112,15 @@ def _wrappers(tree: _Tree) -> None:
         packaged = tops[path].present.get("origin", {}).get("kind") == "package" and cause.scope == "packages"
         if packaged or path not in own:
             tree.hang(tops[path], cause)
+
+
+def _emptied(tree: _Tree) -> None:
+    """All that a directory holds on one machine, and that the other one has nothing of, is one thing."""
+    first: dict[tuple[str, Kind], Difference] = {}
+    for difference in sorted(tree.free("files"), key=lambda d: _as_parts(d.key)) if tree.bare else ():
+        place = difference.key.rpartition("/")[0], difference.kind
+        if place in tree.bare and first.setdefault(place, difference) is not difference:
+            tree.hang(difference, first[place])
 
 
 def _is_directory(difference: Difference) -> bool:
@@ -791,13 +1136,20 @@ _STEPS = (
     _packages,
     _packaged_entries,
     _dependencies,
+    _package_makes,
+    _renamed,
     _accounts,
+    _memberships,
+    _ownership,
     _belongings,
     _boot_target,
+    _shared_drop_ins,
+    _lost_programs,
     _units,
     _unit_effects,
     _edits,
     _declared_in_files,
+    _hidden,
     _apt_configuration,
     _alternatives,
     _mounted,
@@ -812,7 +1164,10 @@ _STEPS = (
     _package_state,
     _package_tools,
     _derived,
+    _metadata,
+    _links,
     _directories,
     _wrappers,
+    _emptied,
 )
 """In this order: what hangs below something stays there."""

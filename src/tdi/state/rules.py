@@ -87,6 +87,14 @@ BUILT_IN = (
         ("/var/lib/apt/lists", "/etc/apt/sources.list", "/var/lib/apt/extended_states"),
     ),
     NoiseRule(
+        "daily-backups",
+        "files",
+        r"^/var/backups/(apt\.extended_states|dpkg\.(arch|diversions|statoverride|status)|alternatives\.tar)\.\d+(\.gz)?$",
+        "the daily jobs of apt and dpkg copy their databases when these changed; the databases are compared",
+        ("/var/backups/apt.extended_states.0", "/var/backups/dpkg.status.1.gz", "/var/backups/alternatives.tar.0"),
+        ("/var/backups/shadow.bak", "/var/backups/site.tar.0", "/var/backups/dpkg.status"),
+    ),
+    NoiseRule(
         "automatic-packages",
         "files",
         r"^/var/lib/apt/extended_states$",
@@ -99,16 +107,10 @@ BUILT_IN = (
         "files",
         r"^(/var/lib/dpkg/(status|diversions|statoverride)-old"
         r"|/var/cache/debconf/(config|templates)\.dat-old"
-        r"|/var/backups/(dpkg\.(arch|diversions|statoverride|status)|apt\.extended_states|alternatives\.tar)\.[0-9]+(\.gz)?"
         r"|/etc/(passwd|group|shadow|gshadow|subuid|subgid)-)$",
-        "there once the database was written to, or a timer ran; they hold what it was before",
-        (
-            "/etc/passwd-",
-            "/var/lib/dpkg/status-old",
-            "/var/cache/debconf/config.dat-old",
-            "/var/backups/dpkg.status.1.gz",
-        ),
-        ("/etc/passwd", "/etc/hosts-", "/var/lib/dpkg/status", "/etc/nginx/nginx.conf-old", "/var/backups/site.tar.0"),
+        "there once the database was written to; they hold what it was before",
+        ("/etc/passwd-", "/var/lib/dpkg/status-old", "/var/cache/debconf/config.dat-old"),
+        ("/etc/passwd", "/etc/hosts-", "/var/lib/dpkg/status", "/etc/nginx/nginx.conf-old"),
     ),
     NoiseRule(
         "loader-auxiliary-cache",
