@@ -16,6 +16,8 @@ from tdi.machines import Machine
 from tdi.project import Project
 from tdi.pytest_run import TestOutcome as OneTest
 from tdi.pytest_run import Verification
+from tdi.state.compare import compare
+from tdi.state.record import RecordFile, ScopeHeader, write_record
 from tdi.verdict import Class, MachineOutcome, Result, SameState, Step, Verdict
 
 FRESH, UPGRADE = MACHINES = (Machine("tdi-x-fresh", "fresh"), Machine("tdi-x-upgrade", "upgrade"))
@@ -283,3 +285,57 @@ def test_trouble_before_the_first_machine_is_a_verdict_too(
     assert document["class"] == "could-not-run"
     assert cause in document["detail"]
     assert json.loads((checkout.root / "mine.json").read_text()) == document
+
+
+@pytest.fixture
+def second_run(tmp_path: Path) -> Callable[..., MachineOutcome]:
+    """What is said of a second run that ended like `second` and changed some files."""
+
+    def recorded(moment: str, *others: str) -> RecordFile:
+        paths = ("/etc/app", "/etc/other")
+        files = [(path, {"type": "file", "hash": moment if path in others else "same"}) for path in paths]
+        write_record(tmp_path / moment, {}, {"files": (ScopeHeader(), files)})
+        return RecordFile(tmp_path / moment)
+
+    def call(second: Pass, *changed: str) -> MachineOutcome:
+        mine = MachineOutcome()
+        mine.set(Step.IDEMPOTENCE, Result.FAIL if second.changed else Result.PASS, "reported" if second.changed else "")
+        judging.second_run(compare(recorded("once"), recorded("twice", *changed)), second, mine)
+        return mine
+
+    return call
+
+
+def test_a_change_that_no_task_reported_is_told_with_the_task_that_names_it(second_run):
+    mine = second_run(Pass(results=5, about={"/etc/app": "Append", "/etc/x": "Other"}), "/etc/app", "/etc/other")
+    assert mine.steps[Step.IDEMPOTENCE] is Result.FAIL
+    first, app, other = mine.details[Step.IDEMPOTENCE].splitlines()
+    assert first == "the second run changed the machine, and no task reported it:"
+    assert (
+        app == "files /etc/app: file /etc/app: its content differs. The task 'Append' names it and reported no change."
+    )
+    assert other == "files /etc/other: file /etc/other: its content differs."
+
+
+def test_a_reported_change_does_not_hide_another(second_run):
+    second = Pass(changed=["Write"], results=5, wrote={"/etc/other": "Write"}, about={"/etc/app": "Append"})
+    told = second_run(second, "/etc/app", "/etc/other").details[Step.IDEMPOTENCE]
+    assert told.startswith("reported\n")
+    assert "The task 'Append' names it and reported no change." in told
+    assert told.count("reported no change") == 1
+
+
+def test_a_change_that_was_reported_and_not_made_is_told(second_run):
+    mine = second_run(Pass(changed=["Ask"], results=5))
+    assert mine.steps[Step.IDEMPOTENCE] is Result.FAIL
+    assert mine.details[Step.IDEMPOTENCE].startswith("reported; the record shows no difference")
+
+
+def test_a_quiet_second_run_that_changed_nothing_stays_a_pass(second_run):
+    mine = second_run(Pass(results=5))
+    assert (mine.steps, mine.details) == ({Step.IDEMPOTENCE: Result.PASS}, {})
+
+
+def test_a_second_run_that_failed_is_not_said_to_be_anything_else(second_run):
+    mine = second_run(Pass(Failure("Install", "a.yml:1", "no", unreachable=False), results=3), "/etc/app")
+    assert mine.details == {}

@@ -43,11 +43,15 @@ class Failure:
 
 @dataclass
 class Pass:
-    """One converge of one machine: its failure, the tasks that changed something, and which task wrote which path."""
+    """One converge of one machine: its failure, the tasks that changed something, and which task made what.
+
+    `wrote` has paths, and other things as SCOPE:NAME; `about` the paths that tasks named which reported no change.
+    """
 
     failure: Failure | None = None
     changed: list[str] = field(default_factory=list)
     wrote: dict[str, str] = field(default_factory=dict)
+    about: dict[str, str] = field(default_factory=dict)
     results: int = 0
 
 
@@ -220,6 +224,8 @@ class _Reader:
             if facts["outcome"] == "changed":
                 current.changed.append(facts["task"])
                 current.wrote |= dict.fromkeys(facts["wrote"], facts["task"])
+            elif facts["outcome"] == "ok":
+                current.about |= dict.fromkeys(facts.get("about", ()), facts["task"])
             elif facts["outcome"] in {"failed", "unreachable"}:
                 unreachable = facts["outcome"] == "unreachable"
                 current.failure = Failure(facts["task"], facts["path"] or "", facts["message"], unreachable)

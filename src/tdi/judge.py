@@ -10,11 +10,14 @@ from tdi.errors import TdiError
 from tdi.machines import Machine
 from tdi.scenario import Scenario
 from tdi.state.compare import Comparison
+from tdi.state.compare import Result as ComparisonResult
+from tdi.state.finding import Finding
 from tdi.verdict import MachineOutcome, Result, SameState, Step, Verdict
 
 _ABOUT_PACKAGES = re.compile(r"\bapt\b|fetch|resolv|connect|timed out|network|package|mirror|cache", re.IGNORECASE)
 """A failed task that says one of these may have failed for the mirror's sake; that is then asked without the role."""
 
+_NO_DIFFERENCE = "the record shows no difference: they only act, as a restart does, or their `changed_when` is wrong"
 _NO_SPACE = "No space left on device"
 
 
@@ -121,11 +124,35 @@ def same_state(
             verdict.not_compared = "; ".join(gone)
 
 
-def second_run(comparison: Comparison, mine: MachineOutcome) -> None:
-    """Judge what the second run did to a machine, whatever its tasks reported: `changed_when` can be wrong."""
-    if comparison.findings and mine.steps.get(Step.IDEMPOTENCE) is Result.PASS:
-        what = "\n".join(f"{found.scope} {found.key}: {found.why}" for found in comparison.findings)
-        mine.set(Step.IDEMPOTENCE, Result.FAIL, f"the second run changed the machine, and no task reported it:\n{what}")
+def second_run(comparison: Comparison, second: ansible.Pass, mine: MachineOutcome) -> None:
+    """Judge what the second run did to a machine, whatever its tasks reported: `changed_when` can be wrong.
+
+    Names the tasks that reported wrongly: a change that they did not make, or none though they made one.
+    """
+    if second.failure or Step.IDEMPOTENCE not in mine.steps:
+        return
+    what = "\n".join(
+        f"{found.scope} {found.key}: {found.why}{_unreported(found, second)}" for found in comparison.findings
+    )
+    if not second.changed:
+        if what:
+            said = f"the second run changed the machine, and no task reported it:\n{what}"
+            mine.set(Step.IDEMPOTENCE, Result.FAIL, said)
+        return
+    said = mine.details.get(Step.IDEMPOTENCE, "")
+    if what:
+        mine.set(Step.IDEMPOTENCE, Result.FAIL, f"{said}\n{what}")
+    elif comparison.result is not ComparisonResult.UNKNOWN:
+        mine.set(Step.IDEMPOTENCE, Result.FAIL, f"{said}; {_NO_DIFFERENCE}")
+
+
+def _unreported(found: Finding, second: ansible.Pass) -> str:
+    """Which task has to do with a finding and reported no change."""
+    paths = [each.key for each in found.differences if each.scope == "files"]
+    if any(path in second.wrote for path in paths):
+        return ""
+    task = next((second.about[path] for path in paths if path in second.about), None)
+    return f" The task '{task}' names it and reported no change." if task else ""
 
 
 def trouble(verdict: Verdict, started: Sequence[Machine]) -> None:

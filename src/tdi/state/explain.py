@@ -71,7 +71,7 @@ _TYPES = {"dir": "directory", "link": "link", "char": "character device", "block
 
 
 Blame = Callable[[Group], str | None]
-"""Gives for a finding that only one machine has who made it, as a clause for the explanation."""
+"""Gives for a finding who made its object, as a clause for the explanation."""
 
 
 def describe(
@@ -91,7 +91,7 @@ def describe(
     why = told.why()
     if text := _meaning(group, (meanings or {}).get(head.kind, {})):
         why += f"; {text}"
-    if blame is not None and head.kind is not Kind.CHANGED and (text := blame(group)):
+    if blame is not None and (text := blame(group)):
         why += f"; {text}"
     return Finding(
         id=finding_id(head.scope, head.key, head.kind, head.attributes),
