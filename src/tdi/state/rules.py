@@ -81,9 +81,9 @@ BUILT_IN = (
     NoiseRule(
         "package-lists",
         "files",
-        r"^/var/lib/apt/(lists/.+|periodic/[a-z-]+-stamp)$",
+        r"^/var/lib/apt/(lists/.+|periodic/[a-z-]+-stamp|daily_lock)$",
         "apt's lists are as old as the last apt-get update; the sources are compared in the scope apt",
-        ("/var/lib/apt/lists/lock", "/var/lib/apt/lists/mirror_dists_trixie_InRelease"),
+        ("/var/lib/apt/lists/lock", "/var/lib/apt/lists/mirror_dists_trixie_InRelease", "/var/lib/apt/daily_lock"),
         ("/var/lib/apt/lists", "/etc/apt/sources.list", "/var/lib/apt/extended_states"),
     ),
     NoiseRule(
@@ -103,6 +103,15 @@ BUILT_IN = (
         "there once the database was written to; they hold what it was before",
         ("/etc/passwd-", "/var/lib/dpkg/status-old", "/var/cache/debconf/config.dat-old"),
         ("/etc/passwd", "/etc/hosts-", "/var/lib/dpkg/status", "/etc/nginx/nginx.conf-old"),
+    ),
+    NoiseRule(
+        "daily-backups",
+        "files",
+        r"^/var/backups/(alternatives\.tar|apt\.extended_states|dpkg\.(arch|diversions|statoverride|status))"
+        r"\.[0-9]+(\.gz)?$",
+        "timers keep copies of databases from the second day on; the databases are compared themselves",
+        ("/var/backups/dpkg.status.0", "/var/backups/dpkg.diversions.1.gz", "/var/backups/alternatives.tar.0"),
+        ("/var/backups", "/var/backups/dump.0", "/var/backups/dpkg.status", "/srv/var/backups/dpkg.status.0"),
     ),
     NoiseRule(
         "loader-auxiliary-cache",
@@ -127,10 +136,21 @@ BUILT_IN = (
     NoiseRule(
         "log-rotation",
         "files",
-        r"^/var/log/.+(\.[0-9]+|-[0-9]{8})(\.(gz|xz|zst|bz2))?$",
+        r"^(/var/log/.+(\.[0-9]+|-[0-9]{8})(\.(gz|xz|zst|bz2))?|/var/lib/logrotate/status)$",
         "how often a log was rotated depends on the age of the machine",
-        ("/var/log/nginx/access.log.1", "/var/log/dpkg.log.2.gz", "/var/log/app.log-20260801.gz"),
-        ("/var/log/nginx/access.log", "/var/log/nginx", "/etc/logrotate.d/nginx.1", "/var/log/nginx/a.sh"),
+        (
+            "/var/log/nginx/access.log.1",
+            "/var/log/dpkg.log.2.gz",
+            "/var/log/app.log-20260801.gz",
+            "/var/lib/logrotate/status",
+        ),
+        (
+            "/var/log/nginx/access.log",
+            "/var/log/nginx",
+            "/etc/logrotate.d/nginx.1",
+            "/var/log/nginx/a.sh",
+            "/var/lib/logrotate",
+        ),
     ),
     NoiseRule(
         "log-content",
