@@ -372,6 +372,17 @@ def test_a_file_beside_the_object_is_called_by_its_name(role: Role, monkeypatch:
     assert role.said(monkeypatch, package) is None
 
 
+def test_of_a_changed_object_the_file_that_came_or_went_is_blamed(role: Role, monkeypatch: pytest.MonkeyPatch):
+    before = role.commit("start", OLD, FIRST)
+    role.write(FIRST)
+    records.write_wrote(
+        role.repository.project(), {"fresh": {"/etc/app/first": "Mine"}, "upgrade": {"/etc/app/first": "Mine"}}
+    )
+    group = (*changed("apt", "source:deb x", "files", files=["/etc/app/first", PATH]), *left_over())
+    said = role.said(monkeypatch, group, before, wrote={PATH: WROTE})
+    assert said == f"the task '{WROTE}' wrote {PATH} until this change"
+
+
 def test_a_package_of_this_change_is_told_with_the_task(role: Role, monkeypatch: pytest.MonkeyPatch):
     before = role.commit("start", {"packages": ["curl", "most"]}, path=DEFAULTS)
     role.write({"packages": ["curl"]}, path=DEFAULTS)

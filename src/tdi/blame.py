@@ -142,9 +142,13 @@ def _things(group: Group) -> dict[str, str]:
     files = {path: path if head.scope in _EFFECTS else "it" for path in own}
     # A unit is enabled and started by its name, and made by its files.
     run = {*head.attributes} & {"enablement", "active"}
-    inside = [member.key for member in group if member.scope == "files" and member.kind is head.kind]
     things = {**named, **files} if run else {**files, **named}
-    return things | {path: path for path in inside if path not in things}
+    inside = [member for member in group[1:] if member.scope == "files"]
+    if head.kind is Kind.CHANGED and head.scope != "files":
+        # Where a file of it came or went, that is the difference: who wrote the rest has nothing to do with it.
+        moved = {member.key: member.key for member in inside if member.kind is not Kind.CHANGED}
+        things = ({**named, **moved} if run else moved) if moved else things
+    return things | {m.key: m.key for m in inside if m.kind is head.kind and m.key not in things}
 
 
 def _name(head: Difference) -> str:

@@ -328,9 +328,11 @@ def test_blame_is_told_in_the_explanation(tmp_path: Path):
     assert only_finding(comparison).why.endswith(f"; {text}.")
 
 
-def test_what_is_on_both_machines_is_blamed_on_nobody(tmp_path: Path):
+def test_what_is_on_both_machines_is_blamed_on_somebody_too(tmp_path: Path):
     a, b = {"files": {"/srv/x": file()}}, {"files": {"/srv/x": file(mode="0600")}}
-    assert "task" not in only_finding(compared(tmp_path, a, b, blame=lambda _: "the task")).why
+    assert only_finding(compared(tmp_path, a, b, blame=lambda _: "the task writes it")).why.endswith(
+        "; the task writes it."
+    )
 
 
 SITE = "/etc/app/sites/old"
@@ -550,10 +552,18 @@ def test_what_differs_comes_with_the_setting_that_makes_it_alike(
     assert part in only_finding(changed(tmp_path, **{scope: ({key: a}, {key: b})})).action
 
 
+def test_what_one_more_file_says_again_is_mended_by_removing_that_file(tmp_path: Path):
+    first, second = "/etc/apt/sources.list.d/a.list", "/etc/apt/sources.list.d/b.list"
+    sources = [{"source:deb https://x.org/ y": {"files": files}} for files in ([first], [first, second])]
+    found = only_finding(changed(tmp_path, apt=(sources[0], sources[1]), files=({}, {second: file()})))
+    assert f"Add a task that removes {second} {ABSENT}" in found.action
+
+
 @pytest.mark.parametrize(
     ("scope", "key", "attributes", "part"),
     [
         ("files", "/srv/x", file(), "look for what holds it back there"),
+        ("files", "/srv/x", file(), "Where no task makes it, add one that removes it."),
         ("files", "/usr/bin/x", file(origin=of_package("x")), "what removed it from the upgraded machine"),
         ("packages", "x", package(), "on the upgraded machine too (`ansible.builtin.apt` with `name: x`"),
         ("listeners", "tcp 0.0.0.0:81", {"unit": "app.service"}, "stops or configures that unit on the upgraded"),

@@ -252,7 +252,7 @@ def _make_file(case: _Case) -> str:
     package = package_of(case.head)
     if package and case.head.present.get("type") != "dir":
         return f"Find out what removed it from the {case.names.b} machine: the package {package} brings it."
-    return _make_other(case)
+    return f"{_make_other(case)} Where no task makes it, add one that removes it."
 
 
 def _make_package(case: _Case) -> str:
@@ -389,6 +389,10 @@ def _mend_system(case: _Case) -> str:
 
 
 def _mend_entry(case: _Case) -> str:
+    for member in case.group[1:]:
+        # It is said in one more file, or one file fewer.
+        if member.scope == "files" and member.kind is not Kind.CHANGED:
+            return action((member,), case.names)
     if case.changed == {"mode"} and case.declared:
         return f"Set mode of {case.declared[0]} explicitly in the task that makes it."
     return _WHOLE.format(file=case.declared[0]) if case.declared else _mend_other(case)
