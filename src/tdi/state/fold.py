@@ -8,7 +8,7 @@ that brings it: an administrator has to see them.
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from tdi.state.finding import Difference, Kind
@@ -76,6 +76,15 @@ def package_of(difference: Difference) -> str | None:
         package = (side or {}).get("origin", {}).get("package")
         if package:
             return str(package)
+    return None
+
+
+def sources_of(path: str) -> Callable[[str], bool] | None:
+    """Which files a cache or bundle is made of by a tool; None where `path` is no such file."""
+    for derived, source in _SOURCES_OF:
+        if match := derived.match(path):
+            inside = match.groupdict().get("directory", "")
+            return lambda other: other.startswith(inside) and source.match(other) is not None
     return None
 
 
@@ -718,17 +727,10 @@ def _named_paths(difference: Difference) -> Iterator[str]:
 def _derived(tree: _Tree) -> None:
     """A cache or bundle hangs below what it is made of, where that differs."""
     for difference in tree.free("files"):
-        for derived, source in _SOURCES_OF:
-            match = derived.match(difference.key)
-            if match is None:
-                continue
-            inside = match.groupdict().get("directory", "")
-            cause = next(
-                (other for path, other in tree.files.items() if path.startswith(inside) and source.match(path)), None
-            )
-            if cause is not None:
-                tree.hang(difference, cause)
-            break
+        is_source = sources_of(difference.key)
+        cause = next((other for path, other in tree.files.items() if is_source(path)), None) if is_source else None
+        if cause is not None:
+            tree.hang(difference, cause)
 
 
 def _directories(tree: _Tree) -> None:
