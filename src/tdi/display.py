@@ -125,12 +125,12 @@ def _show_state(verdict: Verdict) -> None:
     if verdict.same_state is SameState.UNKNOWN and not verdict.not_compared:
         return
     out.print()
+    apart = f" (findings that come from the base images alone: {verdict.from_bases})" if verdict.from_bases else ""
     if verdict.same_state is SameState.SAME:
-        apart = f" (findings that come from the base images alone: {verdict.from_bases})" if verdict.from_bases else ""
         out.print(f"same state: yes{apart}")
     elif verdict.same_state is SameState.DIFFERENT:
         found = len(verdict.findings)
-        out.print(f"same state: no, {found} finding{'' if found == 1 else 's'}", style="bold")
+        out.print(f"same state: no, {found} finding{'' if found == 1 else 's'}{apart}", style="bold")
         for finding in verdict.findings[:_SHOWN_FINDINGS]:
             out.print(f"  {finding['scope']} {finding['key']} [{finding['severity']}]", markup=False)
             out.print(f"    {finding['why']} {finding['action']}", markup=False)
