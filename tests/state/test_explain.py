@@ -335,6 +335,23 @@ def test_what_is_on_both_machines_is_blamed_on_somebody_too(tmp_path: Path):
     )
 
 
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("deleted:/usr/sbin/x", "its program /usr/sbin/x was replaced"),
+        ("library:/usr/lib/x.so", "its library /usr/lib/x.so was replaced"),
+        ("configuration-newer:/etc/x", "/etc/x is newer than what it has loaded"),
+        ("configuration-removed:/etc/x", "something went from /etc/x since it has loaded it"),
+        ("unit-changed", "its unit changed"),
+        ("of-another-collector:/x", "of-another-collector:/x"),
+    ],
+)
+def test_why_a_process_should_be_restarted_is_said_in_words(tmp_path: Path, reason: str, words: str):
+    stale = {"processes": {"x.service|/usr/sbin/x": {"restart_debt": [reason]}}}
+    found = only_finding(compared(tmp_path, {"processes": {"x.service|/usr/sbin/x": {}}}, stale))
+    assert f"on the upgraded machine it should be restarted: {words}." in found.why
+
+
 SITE = "/etc/app/sites/old"
 SERVER = {"file": SITE, "listeners": ["tcp 0.0.0.0:81"], "says": {SITE: "app serves it for old.example"}}
 

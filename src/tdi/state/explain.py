@@ -298,6 +298,22 @@ def show(value: Any) -> str:
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
+def debt(reason: str) -> str:
+    """Why a process should be restarted, in words."""
+    kind, _, path = reason.partition(":")
+    return _DEBTS.get(kind, "{reason}").format(path=path, reason=reason)
+
+
+_DEBTS = {
+    "deleted": "its program {path} was replaced",
+    "library": "its library {path} was replaced",
+    "configuration-newer": "{path} is newer than what it has loaded",
+    "configuration-removed": "something went from {path} since it has loaded it",
+    "unit-changed": "its unit changed",
+}
+"""What the collector calls a reason → how to say it."""
+
+
 @dataclass(frozen=True)
 class _Telling:
     """The sentences about one group."""
@@ -351,8 +367,8 @@ class _Telling:
         if name in ("origin", "unstable"):
             said = {"origin": "who accounts for it differs", "unstable": "it kept changing while it was recorded"}
             return said[name] + (f" ({_origin(first)} and {_origin(second)})" if name == "origin" else "")
-        if isinstance(first, list) and isinstance(second, list):
-            return f"{name} {self._members(first, second)}"
+        if name == "restart_debt" or (isinstance(first, list) and isinstance(second, list)):
+            return self._members(name, first or [], second or [])
         return f"{name} is {show(first)} on the {self.names.a} machine and {show(second)} on the {self.names.b} machine"
 
     @staticmethod
@@ -361,16 +377,20 @@ class _Telling:
         to = f" to {show((side or {}).get('target'))}" if kind == "link" else ""
         return f"a {_TYPES.get(kind, kind)}{to} on the {name} machine"
 
-    def _members(self, first: list[Any], second: list[Any]) -> str:
+    def _members(self, name: str, first: list[Any], second: list[Any]) -> str:
         only = [
-            f"has {show(left)} only on the {name} machine"
-            for left, name in (
+            (left, machine)
+            for left, machine in (
                 ([item for item in first if item not in second], self.names.a),
                 ([item for item in second if item not in first], self.names.b),
             )
             if left
         ]
-        return " and ".join(only) or "is in another order"
+        if name == "restart_debt":
+            reasons = ((show([debt(str(each)) for each in left]), machine) for left, machine in only)
+            return " and ".join(f"on the {machine} machine it should be restarted: {why}" for why, machine in reasons)
+        told = (f"has {show(left)} only on the {machine} machine" for left, machine in only)
+        return f"{name} {' and '.join(told) or 'is in another order'}"
 
     def _properties(self, first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[str]:
         for name in sorted({*first, *second}):

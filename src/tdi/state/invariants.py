@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from tdi.state.explain import debt
 from tdi.state.finding import Difference, Finding, Kind, Severity, finding_id
 from tdi.state.fold import package_of
 from tdi.state.record import RecordFile, ScopeStatus
@@ -106,7 +107,7 @@ def _restart_debt(key: str, process: dict[str, Any]) -> tuple[str, Severity, str
     if not reasons:
         return None
     more = f" and {len(reasons) - 1} more" if len(reasons) > 1 else ""
-    why = f"Process {key} is older than what it runs: {reasons[0]}{more}."
+    why = f"Process {key} is older than what it runs: {debt(str(reasons[0]))}{more}."
     return "restart_debt", Severity.SERVICE, why, "Let a handler restart or reload the service when these files change."
 
 
