@@ -454,6 +454,13 @@ LEFT_OVERS: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"systemd": {"app.service": UNIT | {"fragment": UNIT_FILE}}, "files": {UNIT_FILE: file()}},
         ["stops and disables app.service", f"removes {UNIT_FILE} {ABSENT}", "reload systemd"],
     ),
+    "unit with a drop-in": (
+        {
+            "systemd": {"app.service": UNIT | {"fragment": UNIT_FILE, "dropins": [f"{UNIT_FILE}.d/x.conf"]}},
+            "files": {UNIT_FILE: file(), f"{UNIT_FILE}.d": directory(), f"{UNIT_FILE}.d/x.conf": file()},
+        },
+        [f"removes {UNIT_FILE} and {UNIT_FILE}.d {ABSENT}"],
+    ),
     "mask": ({"systemd": {"app.service": {"enablement": "masked"}}}, ["unmasks app.service", "`masked: false`"]),
     "unit without a file": ({"systemd": {"app.service": UNIT}}, ["what started it"]),
     "cron file": (

@@ -137,9 +137,12 @@ def _remove_unit(case: _Case) -> str:
     files = [path for path in case.own_files if not case.head.present.get("fragment") or path in case.declared]
     if not files:
         return _FIND
+    # Without the unit its drop-ins would lie there for nothing.
+    dropins = [path for path in case.own_files if path.endswith(f"/{case.key}.d")]
+    removed = " and ".join([files[0], *dropins])
     return (
         f"Add a task that stops and disables {case.key} (`ansible.builtin.systemd_service` with `state: stopped`,"
-        f" `enabled: false`), then one that removes {files[0]} {_ABSENT}, and let a handler reload systemd"
+        f" `enabled: false`), then one that removes {removed} {_ABSENT}, and let a handler reload systemd"
         f"{case.or_there}"
     )
 

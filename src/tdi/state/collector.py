@@ -1785,7 +1785,11 @@ def cron(machine: Machine, scope: Scope) -> None:
                 # Blanks or tabs part the user from the command, as they part the columns before.
                 owner, command = [*command.split(None, 1), ""][:2]
             attributes.update(schedule=schedule, user=owner, command=redact(command.strip()))
-            scope.objects["%s: %s %s %s" % (path, schedule, owner, redact(command.strip()))] = attributes
+            key = "%s: %s %s %s" % (path, schedule, owner, redact(command.strip()))
+            if key in scope.objects:
+                # A line that stands there twice is run twice.
+                attributes["times"] = scope.objects[key].get("times", 1) + 1
+            scope.objects[key] = attributes
     for period in ("hourly", "daily", "weekly", "monthly", "yearly"):
         directory = "/etc/cron." + period
         for name in machine.names(directory):
