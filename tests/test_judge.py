@@ -34,9 +34,9 @@ def docker(fakes: Fakes) -> Callable[..., Program]:
 
 @pytest.fixture
 def judge(checkout: Project, tmp_path: Path) -> Callable[..., Verdict]:
-    def call(fresh: list[Pass], upgrade: list[Pass], *, recap: bool = True) -> Verdict:
+    def call(fresh: list[Pass], upgrade: list[Pass], *, recap: bool = True, code: int = 0) -> Verdict:
         verdict = Verdict()
-        outcome = Outcome({FRESH.name: fresh, UPGRADE.name: upgrade}, recap, 0, tmp_path / "log")
+        outcome = Outcome({FRESH.name: fresh, UPGRADE.name: upgrade}, recap, code, tmp_path / "log")
         settings = scenario.load(checkout, "fresh")
         judging.converge(outcome, MACHINES, settings, tmp_path, verdict, BASE)
         return verdict
@@ -148,6 +148,41 @@ def test_a_run_without_a_recap_is_trouble_where_nothing_is_wrong_with_the_role(d
     monkeypatch.setattr(judging.ansible, "syntax_error", lambda *_: None)
     with pytest.raises(TdiError, match="no recap"):
         judge([Pass()], [Pass()], recap=False)
+
+
+def ended(judge, tmp_path: Path, second: list[Pass], code: int, said: str) -> Verdict:
+    (tmp_path / "log").write_text(f"TASK [a]\nok: [x]\n{said}\n")
+    return judge([DONE, *second], [DONE, *second], recap=False, code=code)
+
+
+def test_what_ansible_gives_up_on_is_a_fault_of_the_change(docker, judge, monkeypatch, tmp_path: Path):
+    docker()
+    monkeypatch.setattr(judging.ansible, "syntax_error", lambda *_: None)
+    said = "[ERROR]: The requested handler 'Relaod' was not found"
+    verdict = ended(judge, tmp_path, [], 1, said)
+    assert verdict.kind is Class.BREAKS_BOTH
+    assert verdict.upgrade.details == {Step.CONVERGE: "The requested handler 'Relaod' was not found"}
+    verdict = ended(judge, tmp_path, [Pass()], 1, said)
+    assert verdict.kind is Class.NOT_IDEMPOTENT
+    assert verdict.fresh.details[Step.IDEMPOTENCE].startswith("the second run failed: The requested handler")
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "state"),
+    [
+        (250, "[ERROR]: Unexpected Exception", RUNNING),
+        (1, "[ERROR]: No space left on device", RUNNING),
+        (1, "[ERROR]: Connection reset", "exit 1"),
+        (1, "Killed", RUNNING),
+    ],
+)
+def test_what_ended_ansible_otherwise_is_trouble(
+    docker, judge, monkeypatch, tmp_path: Path, code: int, said: str, state: str
+):
+    docker(container_inspect=state)
+    monkeypatch.setattr(judging.ansible, "syntax_error", lambda *_: None)
+    with pytest.raises(TdiError, match="no recap"):
+        ended(judge, tmp_path, [], code, said)
 
 
 GOOD_TESTS = (

@@ -19,6 +19,9 @@ from tdi.scenario import Scenario
 AGAIN = "tdi: converge again"
 """The name of the empty play that stands between the first and the second converge."""
 
+_GAVE_UP = 1
+"""The exit code of ansible-playbook for an error in what it was given; 250 is for one in itself."""
+
 LONGEST_TASK = 900
 """Seconds that one task may take before Ansible ends it as failed: a role that hangs is a fault of the role."""
 
@@ -163,6 +166,17 @@ def syntax_error(scenario: Scenario, work: Path) -> str | None:
     variables = {**environment(work / "home", scenario.environment), "ANSIBLE_NOCOLOR": "1"}
     checked = process.run([*command, scenario.playbooks["converge"]], check=False, env=variables, cwd=work, timeout=120)
     return None if checked.ok else process.first_line(checked.stderr) or checked.last_line
+
+
+def last_error(outcome: Outcome) -> str | None:
+    """What Ansible said last where it gave up on the playbook, as for a handler that is not there; None for a crash."""
+    if outcome.code != _GAVE_UP:
+        return None
+    lines = outcome.log.read_text(encoding="utf-8", errors="replace").splitlines() if outcome.log.exists() else []
+    said = (
+        line.removeprefix(mark) for line in reversed(lines) for mark in ("[ERROR]: ", "ERROR! ") if mark in line[:9]
+    )
+    return next(said, None)
 
 
 def _repeated(playbook: Path, times: int) -> str:

@@ -33,19 +33,33 @@ def converge(
 
     Raises TdiError where Ansible ended without a word, though nothing is wrong with the playbook or the role.
     """
+    error: str | None = None
     for machine in started:
         mine = verdict.machines[machine.scenario]
         first, *rest = outcome.passes[machine.name]
         if first.failure:
             mine.set(Step.CONVERGE, *_failure(first.failure, machine, base))
         elif not outcome.recap or not first.results:
-            error = ansible.syntax_error(settings, work)
-            if error is None:
-                raise TdiError(f"Ansible ended with exit code {outcome.code} and no recap.", f"The log: {outcome.log}")
-            mine.set(Step.CONVERGE, Result.FAIL, error)
+            # The one run is of both machines, and what ended it is said of both.
+            error = error or _end(outcome, started, settings, work)
+            mine.set(Step.CONVERGE, *((Result.PASS, "") if rest else (Result.FAIL, error)))
+            if rest:
+                mine.set(Step.IDEMPOTENCE, Result.FAIL, f"the second run failed: {error}")
         else:
             mine.set(Step.CONVERGE, Result.PASS)
             mine.set(Step.IDEMPOTENCE, *_idempotence(rest[0] if rest else ansible.Pass(), machine, base))
+
+
+def _end(outcome: ansible.Outcome, started: Sequence[Machine], settings: Scenario, work: Path) -> str:
+    """Why Ansible ended before its recap, where the playbook or the role is to blame; else TdiError is raised."""
+    error = ansible.syntax_error(settings, work)
+    if error is None and not any(map(machines.trouble, started)):
+        error = ansible.last_error(outcome)
+    if error is None or _NO_SPACE in error:
+        raise TdiError(
+            f"Ansible ended with exit code {outcome.code} and no recap.", f"It said why in logs/{outcome.log.name}."
+        )
+    return error
 
 
 def _idempotence(second: ansible.Pass, machine: Machine, base: base_image.BaseImage) -> tuple[Result, str]:
