@@ -146,6 +146,11 @@ def test_a_shell_that_talks_is_told_apart_from_a_record(program, canned, tmp_pat
     assert "not a record" in failure("ssh://h", tmp_path / "r.json").what
 
 
+def test_why_the_collector_was_not_started_is_told_where_a_baseline_was_awaited(program, tmp_path):
+    program("cat >/dev/null; echo 'OCI runtime exec failed: exec: \"python3\": not found'; exit 126")
+    assert "has no python3" in failure("docker://x", tmp_path / "r.json", baseline=tmp_path / "baseline").what
+
+
 def test_output_without_end_is_stopped(program, canned, tmp_path, monkeypatch):
     program(f"cat {canned}; exec yes")
     monkeypatch.setattr(target, "BYTES", 1_000_000)
