@@ -681,7 +681,6 @@ def test_cron_jobs_of_the_system_and_of_users(root):
     assert "ignored" in found["/etc/cron.d/job.bak: @daily root /bin/old"]
     assert found["/var/spool/cron/crontabs/alice: @reboot alice /home/alice/start"]["user"] == "alice"
     assert found["script:/etc/cron.daily/script"] == {"period": "daily", "runs": True}
-
     assert "/etc/cron.d/job: MAILTO=ops@example" in found
     assert "/etc/cron.d/job: API_TOKEN=[redacted]" in found
 

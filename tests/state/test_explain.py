@@ -335,6 +335,19 @@ def test_what_is_on_both_machines_is_blamed_on_somebody_too(tmp_path: Path):
     )
 
 
+def test_what_does_not_hold_is_said_so_though_it_is_not_recorded(tmp_path: Path):
+    unit = {"app.service": {"active": "active"}}
+    b = {"app.service": {"active": "active", "need_reload": True}}
+    why = only_finding(changed(tmp_path, systemd=(unit, b))).why
+    assert "need_reload is no on the new machine and yes on the upgraded machine" in why
+
+
+def test_what_may_be_a_machines_own_can_be_allowed(tmp_path: Path):
+    a, b = ({"/etc/key": file(hash=value), "/etc/text": file(hash=value, text=value)} for value in ("b2:1", "b2:2"))
+    found = compared(tmp_path, {"files": a}, {"files": b}).findings
+    assert [(one.key, "tdi state allow" in one.action) for one in found] == [("/etc/key", True), ("/etc/text", False)]
+
+
 @pytest.mark.parametrize(
     ("reason", "words"),
     [

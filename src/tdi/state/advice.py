@@ -306,7 +306,10 @@ def _mend_file(case: _Case) -> str:
     edited = any(side.get("origin", {}).get("state") == "modified" for side in sides)
     if package and edited and not is_modified_conffile(case.head):
         return f"Find out what edited it, and reinstall the package {package} there."
-    return _WHOLE.format(file="it")
+    whole = _WHOLE.format(file="it")
+    made = all(side.get("origin", {}).get("kind") == "nobody" and "text" not in side for side in sides)
+    # A key, a certificate, a password: nobody can see from here that it is one.
+    return f"{whole} Where each machine is to have its own, allow it (`tdi state allow`)." if made else whole
 
 
 def _mend_package(case: _Case) -> str:

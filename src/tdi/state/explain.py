@@ -358,6 +358,9 @@ class _Telling:
 
     def _change(self, name: str) -> str:
         first, second = ((side or {}).get(name) for side in (self.head.a, self.head.b))
+        if bool in (type(first), type(second)):
+            # Where it does not hold, it is not recorded.
+            first, second = first or False, second or False
         if name in ("hash", "text", "text_hash"):
             return "its content differs"
         if name == "type":
