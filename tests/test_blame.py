@@ -86,7 +86,7 @@ def provisioned(revision: str) -> str:
 
 def test_a_task_of_this_run_comes_first(role: Role, monkeypatch: pytest.MonkeyPatch):
     role.commit("start", FIRST)
-    records.write_wrote(role.repository.project(), {"fresh": {}, "upgrade": {PATH: WROTE}})
+    records.write_wrote(role.repository.project(), records.Wrote({"fresh": {}, "upgrade": {PATH: WROTE}}))
     assert role.said(monkeypatch, left_over(), wrote={PATH: "x"}) == f"the task '{WROTE}' writes it"
 
 
@@ -335,7 +335,7 @@ def test_of_what_both_machines_have_it_is_told_where_a_task_wrote_it(
     role: Role, monkeypatch: pytest.MonkeyPatch, fresh: str | None, upgrade: str | None, said: str
 ):
     wrote = {name: {PATH: task} if task else {} for name, task in (("fresh", fresh), ("upgrade", upgrade))}
-    records.write_wrote(role.repository.project(), wrote)
+    records.write_wrote(role.repository.project(), records.Wrote(wrote))
     assert role.said(monkeypatch, changed("files", PATH, "hash")) == said
 
 
@@ -360,12 +360,12 @@ def test_what_is_not_a_file_is_known_by_its_name(
     role: Role, monkeypatch: pytest.MonkeyPatch, group: tuple[Difference, ...], known: str, verb: str
 ):
     mine = {"systemd:app.service": "Other", PATH: "Other", known: "Mine"}
-    records.write_wrote(role.repository.project(), {"fresh": mine, "upgrade": mine})
+    records.write_wrote(role.repository.project(), records.Wrote({"fresh": mine, "upgrade": mine}))
     assert role.said(monkeypatch, group) == f"the task 'Mine' {verb} it"
 
 
 def test_a_file_beside_the_object_is_called_by_its_name(role: Role, monkeypatch: pytest.MonkeyPatch):
-    records.write_wrote(role.repository.project(), {"fresh": {PATH: "Configure"}})
+    records.write_wrote(role.repository.project(), records.Wrote({"fresh": {PATH: "Configure"}}))
     inside = (only_on(Kind.ONLY_A, "files", "/etc/app", type="dir"), only_on(Kind.ONLY_A, "files", PATH, type="file"))
     assert role.said(monkeypatch, inside) == f"the task 'Configure' writes {PATH}"
     package = (only_on(Kind.ONLY_A, "packages", "app"), *inside)
@@ -376,7 +376,8 @@ def test_of_a_changed_object_the_file_that_came_or_went_is_blamed(role: Role, mo
     before = role.commit("start", OLD, FIRST)
     role.write(FIRST)
     records.write_wrote(
-        role.repository.project(), {"fresh": {"/etc/app/first": "Mine"}, "upgrade": {"/etc/app/first": "Mine"}}
+        role.repository.project(),
+        records.Wrote({"fresh": {"/etc/app/first": "Mine"}, "upgrade": {"/etc/app/first": "Mine"}}),
     )
     group = (*changed("apt", "source:deb x", "files", files=["/etc/app/first", PATH]), *left_over())
     said = role.said(monkeypatch, group, before, wrote={PATH: WROTE})
@@ -389,3 +390,16 @@ def test_a_package_of_this_change_is_told_with_the_task(role: Role, monkeypatch:
     group = (only_on(Kind.ONLY_B, "packages", "most"),)
     said = role.said(monkeypatch, group, before, wrote={"packages:most": "web : Install"})
     assert said == "the task 'web : Install' installed it until this change"
+
+
+def test_where_a_task_stands_is_told(role: Role, monkeypatch: pytest.MonkeyPatch):
+    places = {"fresh": {PATH: "roles/web/tasks/main.yml:3"}}
+    records.write_wrote(role.repository.project(), records.Wrote({"fresh": {PATH: WROTE}}, places))
+    assert role.said(monkeypatch, left_over()) == f"the task '{WROTE}' (roles/web/tasks/main.yml:3) writes it"
+
+
+@pytest.mark.parametrize(("kind", "verb"), [("file", "writes"), ("dir", "makes"), ("link", "makes")])
+def test_a_directory_or_a_link_is_made(role: Role, monkeypatch: pytest.MonkeyPatch, kind: str, verb: str):
+    records.write_wrote(role.repository.project(), records.Wrote({"fresh": {PATH: WROTE}}))
+    group = (only_on(Kind.ONLY_A, "files", PATH, type=kind),)
+    assert role.said(monkeypatch, group) == f"the task '{WROTE}' {verb} it"

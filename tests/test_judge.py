@@ -63,6 +63,17 @@ def test_a_failed_task_is_a_fault_of_the_change_and_is_quoted(docker, judge):
     assert verdict.upgrade.result is Result.PASS
 
 
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [("roles/web/tasks/main.yml:3", " (roles/web/tasks/main.yml:3)"), ("/usr/share/ansible/x.yml:1", ""), ("", "")],
+)
+def test_where_a_failed_task_stands_is_told(docker, judge, checkout: Project, place: str, told: str):
+    docker()
+    path = str(checkout.root / place) if place else ""
+    verdict = judge([Pass(Failure("Install", path, "no"), results=3)], [DONE, DONE])
+    assert verdict.fresh.details[Step.CONVERGE] == f"task 'Install'{told} failed: no"
+
+
 def test_a_task_that_changes_again_is_named(docker, judge):
     docker()
     verdict = judge([DONE, Pass(changed=["Write", "Reload"], results=5)], [DONE, DONE])

@@ -48,13 +48,15 @@ class Failure:
 class Pass:
     """One converge of one machine: its failure, the tasks that changed something, and which task made what.
 
-    `wrote` has paths, and other things as SCOPE:NAME; `about` the paths that tasks named which reported no change.
+    `wrote` has paths, and other things as SCOPE:NAME; `about` the paths that tasks named which reported no change;
+    `places` where the task of each in `wrote` stands, as FILE:LINE.
     """
 
     failure: Failure | None = None
     changed: list[str] = field(default_factory=list)
     wrote: dict[str, str] = field(default_factory=dict)
     about: dict[str, str] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
     results: int = 0
 
 
@@ -168,6 +170,12 @@ def syntax_error(scenario: Scenario, work: Path) -> str | None:
     return None if checked.ok else process.first_line(checked.stderr) or checked.last_line
 
 
+def within(root: Path, place: str) -> str:
+    """Where a task stands (FILE:LINE) in the tree at `root`; nothing for what stands elsewhere, as in a collection."""
+    file, tree = Path(place).resolve(), root.resolve()
+    return str(file.relative_to(tree)) if place and file.is_relative_to(tree) else ""
+
+
 def last_error(outcome: Outcome) -> str | None:
     """What Ansible said last where it gave up on the playbook, as for a handler that is not there; None for a crash."""
     if outcome.code != _GAVE_UP:
@@ -238,6 +246,7 @@ class _Reader:
             if facts["outcome"] == "changed":
                 current.changed.append(facts["task"])
                 current.wrote |= dict.fromkeys(facts["wrote"], facts["task"])
+                current.places |= dict.fromkeys(facts["wrote"], facts["path"] or "")
             elif facts["outcome"] == "ok":
                 current.about |= dict.fromkeys(facts.get("about", ()), facts["task"])
             elif facts["outcome"] in {"failed", "unreachable"}:

@@ -41,10 +41,11 @@ _MOST_COMMITS = 50
 _SUBJECT = 60
 """Characters of a commit's subject in a sentence."""
 _WRITES = ("writes", "wrote")
+_MAKES = ("makes", "made")
 _VERBS = {
     "packages": ("installs", "installed"),
-    "users": ("makes", "made"),
-    "groups": ("makes", "made"),
+    "users": _MAKES,
+    "groups": _MAKES,
     "systemd": ("sets", "set"),
 }
 """Scopes whose objects a role calls by their key, and what a task does to them; of a path, it writes it."""
@@ -72,18 +73,19 @@ def blame_for(project: Project, machine: str, names: Names) -> Callable[[Group],
     history: list[History | None] = []
 
     def blame(group: Group) -> str | None:
-        things = _things(group)
-        here = {name: _first(things, wrote.get(name, {})) for name in scenario.NAMES}
-        if any(here.values()):
-            return _of_this_run(group[0].kind, here["fresh"], here["upgrade"], names)
+        new, upgraded = (
+            _first(group, wrote.tasks.get(name, {}), wrote.places.get(name, {})) for name in scenario.NAMES
+        )
+        if new or upgraded:
+            return _of_this_run(group[0].kind, new, upgraded, names)
         if group[0].kind is Kind.ONLY_A:
             return None
         if not history:
             history.append(History.of(project))
-        known = _first(things, former)
+        known = _first(group, former, {})
         if known:
             return _former_task(known, revision, history[0])
-        return _former_mention(group, [thing for thing in things if thing.startswith("/")], history[0])
+        return _former_mention(group, [thing for thing in _things(group) if thing.startswith("/")], history[0])
 
     return blame
 
@@ -97,9 +99,23 @@ class _Known:
     what: str
     """What to call the thing in a clause: "it", or its path where the finding's object is something else."""
 
+    verbs: tuple[str, str]
+    """What the task does, and did."""
+    place: str = ""
+    """Where the task stands in the tree under test."""
 
-def _first(things: Mapping[str, str], made: Mapping[str, str]) -> _Known | None:
-    return next((_Known(made[thing], thing, what) for thing, what in things.items() if thing in made), None)
+    @property
+    def named(self) -> str:
+        """The task as it is called in a clause."""
+        return f"the task '{self.task}'{f' ({self.place})' if self.place else ''}"
+
+
+def _first(group: Group, made: Mapping[str, str], places: Mapping[str, str]) -> _Known | None:
+    """What of a finding a task is known to have made."""
+    known = ((made[thing], thing, what) for thing, what in _things(group).items() if thing in made)
+    return next(
+        (_Known(t, thing, what, _verbs(thing, group[0]), places.get(thing, "")) for t, thing, what in known), None
+    )
 
 
 def _of_this_run(kind: Kind, new: _Known | None, upgraded: _Known | None, names: Names) -> str:
@@ -107,19 +123,21 @@ def _of_this_run(kind: Kind, new: _Known | None, upgraded: _Known | None, names:
     known = new or upgraded
     if known is None:
         return ""
-    present, past = _verbs(known.thing)
+    present, past = known.verbs
     if kind is not Kind.CHANGED or (new and upgraded and new.task == upgraded.task):
-        return f"the task '{known.task}' {present} {known.what}"
+        return f"{known.named} {present} {known.what}"
     if new and upgraded:
-        both = f"the task '{new.task}' {past} {new.what} on the {names.a} machine"
-        return f"{both}, the task '{upgraded.task}' on the {names.b} one"
+        both = f"{new.named} {past} {new.what} on the {names.a} machine"
+        return f"{both}, {upgraded.named} on the {names.b} one"
     here, there = (names.a, names.b) if new else (names.b, names.a)
-    return f"the task '{known.task}' {past} {known.what} on the {here} machine and changed nothing on the {there} one"
+    return f"{known.named} {past} {known.what} on the {here} machine and changed nothing on the {there} one"
 
 
-def _verbs(thing: str) -> tuple[str, str]:
-    """What a task does, and did, to a path or to SCOPE:NAME."""
-    return _WRITES if thing.startswith("/") else _VERBS.get(thing.partition(":")[0], _WRITES)
+def _verbs(thing: str, head: Difference) -> tuple[str, str]:
+    """What a task does, and did, to a path or to SCOPE:NAME: a directory or a link is made, not written."""
+    if thing.startswith("/"):
+        return _WRITES if head.key != thing or head.present.get("type", "file") == "file" else _MAKES
+    return _VERBS.get(thing.partition(":")[0], _WRITES)
 
 
 def of_copy(before: production.Before | None) -> dict[str, str]:
@@ -162,7 +180,7 @@ def _former_task(known: _Known, revision: str, history: "History | None") -> str
     is_path = known.thing.startswith("/")
     needles = _needles(known.thing, its_own=True) if is_path else [known.thing.partition(":")[2]]
     until = history.end_of_task(known.task.rpartition(" : ")[2], needles, revision) if history else None
-    said = f"the task '{known.task}' {_verbs(known.thing)[1]} {known.what}"
+    said = f"the task '{known.task}' {known.verbs[1]} {known.what}"
     if not is_commit:
         return f"{said} when production was provisioned"
     return (

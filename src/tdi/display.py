@@ -22,7 +22,7 @@ _MEANINGS = {
     Class.BREAKS_NEW: "a new server does not work; production does",
     Class.BREAKS_PROVISIONED: "a new server works; production does not",
     Class.BREAKS_BOTH: "neither a new server nor production works",
-    Class.NOT_IDEMPOTENT: "both work, but a second run changes something again",
+    Class.NOT_IDEMPOTENT: "both work, but a second run fails or changes something again",
     Class.DRIFT: "both work, but they do not end in the same state",
     Class.COULD_NOT_RUN: "nothing was found out about the change",
 }

@@ -38,7 +38,7 @@ def converge(
         mine = verdict.machines[machine.scenario]
         first, *rest = outcome.passes[machine.name]
         if first.failure:
-            mine.set(Step.CONVERGE, *_failure(first.failure, machine, base))
+            mine.set(Step.CONVERGE, *_failure(first.failure, machine, base, settings))
         elif not outcome.recap or not first.results:
             # The one run is of both machines, and what ended it is said of both.
             error = error or _end(outcome, started, settings, work)
@@ -47,7 +47,7 @@ def converge(
                 mine.set(Step.IDEMPOTENCE, Result.FAIL, f"the second run failed: {error}")
         else:
             mine.set(Step.CONVERGE, Result.PASS)
-            mine.set(Step.IDEMPOTENCE, *_idempotence(rest[0] if rest else ansible.Pass(), machine, base))
+            mine.set(Step.IDEMPOTENCE, *_idempotence(rest[0] if rest else ansible.Pass(), machine, base, settings))
 
 
 def _end(outcome: ansible.Outcome, started: Sequence[Machine], settings: Scenario, work: Path) -> str:
@@ -62,11 +62,13 @@ def _end(outcome: ansible.Outcome, started: Sequence[Machine], settings: Scenari
     return error
 
 
-def _idempotence(second: ansible.Pass, machine: Machine, base: base_image.BaseImage) -> tuple[Result, str]:
+def _idempotence(
+    second: ansible.Pass, machine: Machine, base: base_image.BaseImage, settings: Scenario
+) -> tuple[Result, str]:
     if not second.results:
         return Result.ERROR, "the second run reported nothing"
     if second.failure:
-        result, detail = _failure(second.failure, machine, base)
+        result, detail = _failure(second.failure, machine, base, settings)
         return result, f"the second run failed: {detail}"
     if second.changed:
         tasks = process.joined(f"'{task}'" for task in second.changed)
@@ -74,9 +76,12 @@ def _idempotence(second: ansible.Pass, machine: Machine, base: base_image.BaseIm
     return Result.PASS, ""
 
 
-def _failure(failure: ansible.Failure, machine: Machine, base: base_image.BaseImage) -> tuple[Result, str]:
+def _failure(
+    failure: ansible.Failure, machine: Machine, base: base_image.BaseImage, settings: Scenario
+) -> tuple[Result, str]:
     """A failed task: a failure of the change, or trouble of the test bed where that can be shown."""
-    said = f"task '{failure.task}' failed: {failure.message}"
+    place = ansible.within(settings.root, failure.path)
+    said = f"task '{failure.task}'{f' ({place})' if place else ''} failed: {failure.message}"
     trouble = machines.trouble(machine)
     if trouble is None and _NO_SPACE in failure.message:
         trouble = "the disk is full"

@@ -135,7 +135,15 @@ def _converge(trial: _Trial, started: Sequence[Machine]) -> ansible.Outcome:
         )
         for done in (booting, *between):
             done.result()
-    records.write_wrote(trial.project, {each.scenario: outcome.passes[each.name][0].wrote for each in started})
+    firsts = {each.scenario: outcome.passes[each.name][0] for each in started}
+    wrote = records.Wrote(
+        {name: first.wrote for name, first in firsts.items()},
+        {
+            name: {thing: ansible.within(trial.project.root, place) for thing, place in first.places.items()}
+            for name, first in firsts.items()
+        },
+    )
+    records.write_wrote(trial.project, wrote)
     return outcome
 
 

@@ -267,7 +267,7 @@ def _make_package(case: _Case) -> str:
 def _make_other(case: _Case) -> str:
     return (
         f"Let the task that makes it on the {case.names.a} machine also act on the {case.names.b} one: look for what"
-        " holds it back there (`when`, `creates`, `force: false`, a handler)."
+        " holds it back there (`when`, `creates`, `force: false`, `run_once`, a handler)."
     )
 
 
