@@ -99,3 +99,21 @@ def test_a_package_that_goes_and_leaves_its_configuration_is_told_in_short(tmp_p
 def test_of_a_list_is_told_what_came_and_went(tmp_path: Path):
     before, after = ({"app.service": {"dropins": paths}} for paths in (["/a", "/b"], ["/b", "/c"]))
     assert next(planned(tmp_path, systemd=(before, after)).lines()) == "~ systemd app.service: dropins - /a, + /c"
+
+
+def test_a_conffile_that_the_change_deletes_does_not_hide_in_the_upgrade_of_its_package(tmp_path: Path):
+    path = "/etc/x/default"
+    packages = ({"x": package("1")}, {"x": package("2", conffiles={path: "missing"})})
+    files = ({path: file(origin=of_package("x", "conffile"), text="a\n"), "/usr/x": file(origin=of_package("x"))}, {})
+    lines = list(planned(tmp_path, packages=packages, files=files).lines())
+    assert lines[0] == "~ packages x: 1 → 2 (+1 more inside)"
+    assert lines[1] == f"- files {path} (+1 more inside)"
+
+
+def test_a_text_inside_of_something_else_is_told_with_its_path(tmp_path: Path):
+    path = "/etc/sysctl.d/x.conf"
+    setting = {"configured:net.x": {"value": "1", "file": path}}
+    lines = list(planned(tmp_path, sysctl=({}, setting), files=({}, {path: file(text="net.x = 1\n")})).lines())
+    assert [line.strip() for line in lines[:3]] == [
+        "+ sysctl configured:net.x (+1 more inside)", f"+ {path}", "@@ -0,0 +1 @@"
+    ]  # fmt: skip

@@ -176,7 +176,7 @@ def _packages(tree: _Tree) -> None:
     for difference in tree.files.values():
         info = _PACKAGE_INFO.match(difference.key)
         cause = moved.get((info.group(1) if info else package_of(difference)) or "")
-        if cause is not None and (info or not _is_modified(difference)):
+        if cause is not None and (info or not (_is_modified(difference) or _is_missing(difference, cause))):
             tree.hang(difference, cause)
 
 
@@ -259,6 +259,12 @@ def _conffile_states(tree: _Tree) -> None:
 def _is_modified(difference: Difference) -> bool:
     """Whether somebody has edited a packaged file on either machine."""
     return any((side or {}).get("origin", {}).get("state") == "modified" for side in (difference.a, difference.b))
+
+
+def _is_missing(difference: Difference, package: Difference) -> bool:
+    """Whether it is a conffile that the package has on either machine, where somebody has deleted it."""
+    sides = (package.a, package.b)
+    return any(((side or {}).get("conffiles") or {}).get(difference.key) == "missing" for side in sides)
 
 
 def _accounts(tree: _Tree) -> None:

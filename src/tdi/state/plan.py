@@ -121,7 +121,7 @@ def _step(group: tuple[Difference, ...]) -> Step:
     diff: list[str] = []
     for difference in texts if head.scope != "packages" else texts[:1]:
         first, second = (str((side or {}).get("text", "")).splitlines() for side in (difference.a, difference.b))
-        if len(texts) > 1:
+        if len(texts) > 1 or difference is not head:
             diff.append(f"{_MARKS[difference.kind]} {difference.key}")
         diff += islice(unified(first, second, ("", ""), context=1), 2, None)
     return Step(head.kind, head.scope, head.key, _DETAILS.get(head.scope, _detail)(head), len(group) - 1, tuple(diff))
