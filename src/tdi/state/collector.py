@@ -2280,6 +2280,10 @@ def unit_debt(machine: Machine, group: list[Process], newest: dict[str, float]) 
     paths = {"/etc/" + part for part in stems} | {"/etc/%s.conf" % part for part in stems}
     for process in group:
         paths |= {word.partition("=")[2] or word for word in process.words if re.match(r"(--?[\w-]+=)?/etc/", word)}
+        if INTERPRETERS.match(os.path.basename(process.program.replace(" (deleted)", ""))):
+            # What an interpreter runs is its first argument that is no option.
+            script = next((word for word in process.words[1:] if not word.startswith("-")), "")
+            paths |= {script} if script.startswith("/") and not script.startswith(("/dev/", "/proc/")) else set()
     if stem.startswith("systemd-"):
         paths = {"/etc/systemd/%s.conf" % stem[len("systemd-") :]}
     for path in sorted(paths):
