@@ -17,7 +17,9 @@ from tdi.verdict import MachineOutcome, Result, SameState, Step, Verdict
 _ABOUT_PACKAGES = re.compile(r"\bapt\b|fetch|resolv|connect|timed out|network|package|mirror|cache", re.IGNORECASE)
 """A failed task that says one of these may have failed for the mirror's sake; that is then asked without the role."""
 
-_NO_DIFFERENCE = "the record shows no difference: they only act, as a restart does, or their `changed_when` is wrong"
+_NO_DIFFERENCE = (
+    "the record shows no difference: such a task only acts, as for a restart, or its `changed_when` is wrong"
+)
 _NO_SPACE = "No space left on device"
 
 

@@ -335,6 +335,15 @@ def test_what_is_on_both_machines_is_blamed_on_somebody_too(tmp_path: Path):
     )
 
 
+def test_a_unit_that_runs_its_former_programs_is_one_finding(tmp_path: Path):
+    new = {"app.service|/bin/sh": {"count": 1}, "app.service|/bin/x": {"arguments": ["new"]}, "b.service|/bin/y": {}}
+    old = {"app.service|/bin/x": {"arguments": ["old"], "restart_debt": ["configuration-newer:/etc/app"]}}
+    found = changed(tmp_path, processes=(new, old)).findings
+    assert sorted([each.key for each in one.differences] for one in found) == [
+        ["app.service|/bin/x", "app.service|/bin/sh"], ["b.service|/bin/y"]
+    ]  # fmt: skip
+
+
 def test_what_does_not_hold_is_said_so_though_it_is_not_recorded(tmp_path: Path):
     unit = {"app.service": {"active": "active"}}
     b = {"app.service": {"active": "active", "need_reload": True}}

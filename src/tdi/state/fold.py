@@ -655,6 +655,18 @@ def _shared_debt(tree: _Tree) -> None:
             tree.hang(difference, first[debts])
 
 
+def _stale_units(tree: _Tree) -> None:
+    """Processes of a unit that runs what it was started with go with the one that should be restarted."""
+    stale: dict[str, Difference] = {}
+    for difference in tree.free("processes"):
+        if "restart_debt" in difference.attributes:
+            stale.setdefault(difference.key.partition("|")[0], difference)
+    for difference in tree.free("processes"):
+        cause = stale.get(difference.key.partition("|")[0])
+        if cause is not None and difference.key.partition("|")[0]:
+            tree.hang(difference, cause)
+
+
 def _hard_links(tree: _Tree) -> None:
     """That a file has one more or one fewer name hangs below the name that came or went."""
     groups = {
@@ -813,6 +825,7 @@ _STEPS = (
     _packet_filter,
     _effects,
     _probes,
+    _stale_units,
     _shared_debt,
     _lone_processes,
     _hard_links,
