@@ -3,7 +3,8 @@
 Each pair is a new and an upgraded machine, taken through the scenarios as `tdi verdict` does. Five surroundings differ
 in host name, time zone and language of whatever runs on the machine (`docker run --env`), and in the umask and the date
 of whatever Ansible runs there; 20 pairs are each ordered pair of the five. The order in which the machines are started
-and the umask of the controller vary from pair to pair as well.
+and the umask of the controller vary from pair to pair as well. On the upgraded machine every timer has run, as it
+has after a day: a production image is seldom of today.
 
 Umask and date come from a wrapper below /run of the machine, which Ansible is told to use as Python and as shell. That
 they arrive is checked on the machine before each converge. Limits of this:
@@ -206,6 +207,7 @@ def pair(project: Project, number: int, directory: Path) -> tuple[Comparison, Co
             )
         if outcome.code:
             sys.exit(f"Ansible ended with {outcome.code}:\n{outcome.log.read_text(encoding='utf-8')[-3000:]}")
+        let_timers_run(settings[1][0].machine)
         new, upgraded, again = (
             _record(project, settings[at][0].machine, directory / f"{at}-{turn}.json")
             for at, turn in ((0, 1), (1, 1), (1, 2))
@@ -218,6 +220,14 @@ def pair(project: Project, number: int, directory: Path) -> tuple[Comparison, Co
             )
     finally:
         machines.remove_run(run_id)
+
+
+def let_timers_run(machine: str) -> None:
+    """Run what the machine's timers start, the timers of packages that were installed just now too."""
+    timers = "systemctl list-unit-files --type timer --state enabled --no-legend | cut -d ' ' -f 1"
+    docker.execute(
+        machine, ["sh", "-c", f"for timer in $({timers}); do systemctl start ${{timer%.timer}}.service; done"]
+    )
 
 
 def _record(project: Project, machine: str, file: Path) -> RecordFile:

@@ -59,6 +59,18 @@ def test_two_passes_are_told_apart(read):
     assert not any(one.failure for passes in reader.passes.values() for one in passes)
 
 
+def test_what_each_task_made_and_where_it_stands_is_kept(read):
+    reader = read(
+        result("fresh", "changed") | {"wrote": ["/etc/x", "packages:y"], "path": "roles/a.yml:3"},
+        result("fresh", "ok", "Append") | {"about": ["/etc/z"]},
+        result("fresh", "ok", "Reload"),
+    )
+    (only,) = reader.passes["fresh"]
+    assert only.wrote == {"/etc/x": "Write", "packages:y": "Write"}
+    assert only.places == dict.fromkeys(only.wrote, "roles/a.yml:3")
+    assert only.about == {"/etc/z": "Append"}
+
+
 def test_a_failure_ends_the_passes_of_its_machine_only(read):
     reader = read(
         result("fresh", "failed", "Install", "no such package"),

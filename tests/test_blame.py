@@ -9,7 +9,7 @@ import pytest
 from conftest import Repository
 from tdi import blame, docker, git, production, records
 from tdi.project import Project
-from tdi.state.finding import Difference, Kind
+from tdi.state.finding import Difference, Kind, Names
 
 ROLE = "roles/web/tasks/main.yml"
 DEFAULTS = "roles/web/defaults/main.yml"
@@ -72,7 +72,7 @@ class Role:
         labels = {"tdi.revision": revision, production.WROTE_LABEL: json.dumps(wrote or {})}
         monkeypatch.setattr(docker, "image_of", lambda _: "image")
         monkeypatch.setattr(docker, "image_facts", lambda _: {"Config": {"Labels": labels}})
-        return blame.blame_for(project or self.repository.project(), "machine")(group)
+        return blame.blame_for(project or self.repository.project(), "machine", Names("new", "upgraded"))(group)
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def provisioned(revision: str) -> str:
 
 def test_a_task_of_this_run_comes_first(role: Role, monkeypatch: pytest.MonkeyPatch):
     role.commit("start", FIRST)
-    records.write_wrote(role.repository.project(), {"fresh": {}, "upgrade": {PATH: WROTE}})
+    records.write_wrote(role.repository.project(), records.Wrote({"fresh": {}, "upgrade": {PATH: WROTE}}))
     assert role.said(monkeypatch, left_over(), wrote={PATH: "x"}) == f"the task '{WROTE}' writes it"
 
 
@@ -316,3 +316,90 @@ def test_git_is_asked_for_the_commits_that_changed_a_count(role: Role):
     assert found == [git.Commit(added, "the old one")]
     assert git.files_with(role.root, added, "old[.]conf", ["roles"], seconds=60) == [ROLE]
     assert git.files_with(role.root, f"{added}^", "old[.]conf", ["roles"], seconds=60) == []
+
+
+def changed(scope: str, key: str, *attributes: str, **values: Any) -> tuple[Difference, ...]:
+    return (Difference(scope, key, Kind.CHANGED, attributes, values, values),)
+
+
+@pytest.mark.parametrize(
+    ("fresh", "upgrade", "said"),
+    [
+        (WROTE, WROTE, f"the task '{WROTE}' writes it"),
+        (WROTE, None, f"the task '{WROTE}' wrote it on the new machine and changed nothing on the upgraded one"),
+        (None, WROTE, f"the task '{WROTE}' wrote it on the upgraded machine and changed nothing on the new one"),
+        (WROTE, "Other", f"the task '{WROTE}' wrote it on the new machine, the task 'Other' on the upgraded one"),
+    ],
+)
+def test_of_what_both_machines_have_it_is_told_where_a_task_wrote_it(
+    role: Role, monkeypatch: pytest.MonkeyPatch, fresh: str | None, upgrade: str | None, said: str
+):
+    wrote = {name: {PATH: task} if task else {} for name, task in (("fresh", fresh), ("upgrade", upgrade))}
+    records.write_wrote(role.repository.project(), records.Wrote(wrote))
+    assert role.said(monkeypatch, changed("files", PATH, "hash")) == said
+
+
+def test_what_production_kept_of_a_former_edit_is_told(role: Role, monkeypatch: pytest.MonkeyPatch):
+    before = role.commit("start", OLD, FIRST)
+    role.write(FIRST)
+    said = role.said(monkeypatch, changed("files", PATH, "hash"), before, wrote={PATH: WROTE})
+    assert said == f"the task '{WROTE}' wrote it until this change"
+
+
+@pytest.mark.parametrize(
+    ("group", "known", "verb"),
+    [
+        ((only_on(Kind.ONLY_A, "packages", "curl"),), "packages:curl", "installs"),
+        ((only_on(Kind.ONLY_A, "packages", "curl:i386"),), "packages:curl", "installs"),
+        ((only_on(Kind.ONLY_A, "users", "app"),), "users:app", "makes"),
+        (changed("systemd", "app.service", "enablement", fragment=PATH), "systemd:app.service", "sets"),
+        (changed("systemd", "app.service", "text_hash", fragment=PATH), PATH, "writes"),
+    ],
+)
+def test_what_is_not_a_file_is_known_by_its_name(
+    role: Role, monkeypatch: pytest.MonkeyPatch, group: tuple[Difference, ...], known: str, verb: str
+):
+    mine = {"systemd:app.service": "Other", PATH: "Other", known: "Mine"}
+    records.write_wrote(role.repository.project(), records.Wrote({"fresh": mine, "upgrade": mine}))
+    assert role.said(monkeypatch, group) == f"the task 'Mine' {verb} it"
+
+
+def test_a_file_beside_the_object_is_called_by_its_name(role: Role, monkeypatch: pytest.MonkeyPatch):
+    records.write_wrote(role.repository.project(), records.Wrote({"fresh": {PATH: "Configure"}}))
+    inside = (only_on(Kind.ONLY_A, "files", "/etc/app", type="dir"), only_on(Kind.ONLY_A, "files", PATH, type="file"))
+    assert role.said(monkeypatch, inside) == f"the task 'Configure' writes {PATH}"
+    package = (only_on(Kind.ONLY_A, "packages", "app"), *inside)
+    assert role.said(monkeypatch, package) is None
+
+
+def test_of_a_changed_object_the_file_that_came_or_went_is_blamed(role: Role, monkeypatch: pytest.MonkeyPatch):
+    before = role.commit("start", OLD, FIRST)
+    role.write(FIRST)
+    records.write_wrote(
+        role.repository.project(),
+        records.Wrote({"fresh": {"/etc/app/first": "Mine"}, "upgrade": {"/etc/app/first": "Mine"}}),
+    )
+    group = (*changed("apt", "source:deb x", "files", files=["/etc/app/first", PATH]), *left_over())
+    said = role.said(monkeypatch, group, before, wrote={PATH: WROTE})
+    assert said == f"the task '{WROTE}' wrote {PATH} until this change"
+
+
+def test_a_package_of_this_change_is_told_with_the_task(role: Role, monkeypatch: pytest.MonkeyPatch):
+    before = role.commit("start", {"packages": ["curl", "most"]}, path=DEFAULTS)
+    role.write({"packages": ["curl"]}, path=DEFAULTS)
+    group = (only_on(Kind.ONLY_B, "packages", "most"),)
+    said = role.said(monkeypatch, group, before, wrote={"packages:most": "web : Install"})
+    assert said == "the task 'web : Install' installed it until this change"
+
+
+def test_where_a_task_stands_is_told(role: Role, monkeypatch: pytest.MonkeyPatch):
+    places = {"fresh": {PATH: "roles/web/tasks/main.yml:3"}}
+    records.write_wrote(role.repository.project(), records.Wrote({"fresh": {PATH: WROTE}}, places))
+    assert role.said(monkeypatch, left_over()) == f"the task '{WROTE}' (roles/web/tasks/main.yml:3) writes it"
+
+
+@pytest.mark.parametrize(("kind", "verb"), [("file", "writes"), ("dir", "makes"), ("link", "makes")])
+def test_a_directory_or_a_link_is_made(role: Role, monkeypatch: pytest.MonkeyPatch, kind: str, verb: str):
+    records.write_wrote(role.repository.project(), records.Wrote({"fresh": {PATH: WROTE}}))
+    group = (only_on(Kind.ONLY_A, "files", PATH, type=kind),)
+    assert role.said(monkeypatch, group) == f"the task '{WROTE}' {verb} it"

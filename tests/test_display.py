@@ -111,3 +111,11 @@ def test_the_title_names_the_patch(shown: Callable[..., str]):
 
 def test_a_title_may_have_brackets(shown: Callable[..., str]):
     assert "my [wip] a.patch" in shown(passed(), "my [wip] a.patch")
+
+
+@pytest.mark.parametrize("state", [SameState.SAME, SameState.DIFFERENT])
+def test_what_comes_from_the_bases_is_counted_apart(shown: Callable[..., str], state: SameState):
+    verdict = passed()
+    verdict.same_state, verdict.from_bases = state, 3
+    (line,) = (line for line in shown(verdict).splitlines() if line.startswith("same state: "))
+    assert line.endswith(" (findings that come from the base images alone: 3)")

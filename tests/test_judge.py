@@ -16,6 +16,8 @@ from tdi.machines import Machine
 from tdi.project import Project
 from tdi.pytest_run import TestOutcome as OneTest
 from tdi.pytest_run import Verification
+from tdi.state.compare import compare
+from tdi.state.record import RecordFile, ScopeHeader, write_record
 from tdi.verdict import Class, MachineOutcome, Result, SameState, Step, Verdict
 
 FRESH, UPGRADE = MACHINES = (Machine("tdi-x-fresh", "fresh"), Machine("tdi-x-upgrade", "upgrade"))
@@ -32,9 +34,9 @@ def docker(fakes: Fakes) -> Callable[..., Program]:
 
 @pytest.fixture
 def judge(checkout: Project, tmp_path: Path) -> Callable[..., Verdict]:
-    def call(fresh: list[Pass], upgrade: list[Pass], *, recap: bool = True) -> Verdict:
+    def call(fresh: list[Pass], upgrade: list[Pass], *, recap: bool = True, code: int = 0) -> Verdict:
         verdict = Verdict()
-        outcome = Outcome({FRESH.name: fresh, UPGRADE.name: upgrade}, recap, 0, tmp_path / "log")
+        outcome = Outcome({FRESH.name: fresh, UPGRADE.name: upgrade}, recap, code, tmp_path / "log")
         settings = scenario.load(checkout, "fresh")
         judging.converge(outcome, MACHINES, settings, tmp_path, verdict, BASE)
         return verdict
@@ -59,6 +61,17 @@ def test_a_failed_task_is_a_fault_of_the_change_and_is_quoted(docker, judge):
     assert verdict.fresh.result is Result.FAIL
     assert verdict.fresh.details[Step.CONVERGE] == "task 'Install' failed: chown failed: no such file"
     assert verdict.upgrade.result is Result.PASS
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [("roles/web/tasks/main.yml:3", " (roles/web/tasks/main.yml:3)"), ("/usr/share/ansible/x.yml:1", ""), ("", "")],
+)
+def test_where_a_failed_task_stands_is_told(docker, judge, checkout: Project, place: str, told: str):
+    docker()
+    path = str(checkout.root / place) if place else ""
+    verdict = judge([Pass(Failure("Install", path, "no"), results=3)], [DONE, DONE])
+    assert verdict.fresh.details[Step.CONVERGE] == f"task 'Install'{told} failed: no"
 
 
 def test_a_task_that_changes_again_is_named(docker, judge):
@@ -146,6 +159,41 @@ def test_a_run_without_a_recap_is_trouble_where_nothing_is_wrong_with_the_role(d
     monkeypatch.setattr(judging.ansible, "syntax_error", lambda *_: None)
     with pytest.raises(TdiError, match="no recap"):
         judge([Pass()], [Pass()], recap=False)
+
+
+def ended(judge, tmp_path: Path, second: list[Pass], code: int, said: str) -> Verdict:
+    (tmp_path / "log").write_text(f"TASK [a]\nok: [x]\n{said}\n")
+    return judge([DONE, *second], [DONE, *second], recap=False, code=code)
+
+
+def test_what_ansible_gives_up_on_is_a_fault_of_the_change(docker, judge, monkeypatch, tmp_path: Path):
+    docker()
+    monkeypatch.setattr(judging.ansible, "syntax_error", lambda *_: None)
+    said = "[ERROR]: The requested handler 'Relaod' was not found"
+    verdict = ended(judge, tmp_path, [], 1, said)
+    assert verdict.kind is Class.BREAKS_BOTH
+    assert verdict.upgrade.details == {Step.CONVERGE: "The requested handler 'Relaod' was not found"}
+    verdict = ended(judge, tmp_path, [Pass()], 1, said)
+    assert verdict.kind is Class.NOT_IDEMPOTENT
+    assert verdict.fresh.details[Step.IDEMPOTENCE].startswith("the second run failed: The requested handler")
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "state"),
+    [
+        (250, "[ERROR]: Unexpected Exception", RUNNING),
+        (1, "[ERROR]: No space left on device", RUNNING),
+        (1, "[ERROR]: Connection reset", "exit 1"),
+        (1, "Killed", RUNNING),
+    ],
+)
+def test_what_ended_ansible_otherwise_is_trouble(
+    docker, judge, monkeypatch, tmp_path: Path, code: int, said: str, state: str
+):
+    docker(container_inspect=state)
+    monkeypatch.setattr(judging.ansible, "syntax_error", lambda *_: None)
+    with pytest.raises(TdiError, match="no recap"):
+        ended(judge, tmp_path, [], code, said)
 
 
 GOOD_TESTS = (
@@ -283,3 +331,57 @@ def test_trouble_before_the_first_machine_is_a_verdict_too(
     assert document["class"] == "could-not-run"
     assert cause in document["detail"]
     assert json.loads((checkout.root / "mine.json").read_text()) == document
+
+
+@pytest.fixture
+def second_run(tmp_path: Path) -> Callable[..., MachineOutcome]:
+    """What is said of a second run that ended like `second` and changed some files."""
+
+    def recorded(moment: str, *others: str) -> RecordFile:
+        paths = ("/etc/app", "/etc/other")
+        files = [(path, {"type": "file", "hash": moment if path in others else "same"}) for path in paths]
+        write_record(tmp_path / moment, {}, {"files": (ScopeHeader(), files)})
+        return RecordFile(tmp_path / moment)
+
+    def call(second: Pass, *changed: str) -> MachineOutcome:
+        mine = MachineOutcome()
+        mine.set(Step.IDEMPOTENCE, Result.FAIL if second.changed else Result.PASS, "reported" if second.changed else "")
+        judging.second_run(compare(recorded("once"), recorded("twice", *changed)), second, mine)
+        return mine
+
+    return call
+
+
+def test_a_change_that_no_task_reported_is_told_with_the_task_that_names_it(second_run):
+    mine = second_run(Pass(results=5, about={"/etc/app": "Append", "/etc/x": "Other"}), "/etc/app", "/etc/other")
+    assert mine.steps[Step.IDEMPOTENCE] is Result.FAIL
+    first, app, other = mine.details[Step.IDEMPOTENCE].splitlines()
+    assert first == "the second run changed the machine, and no task reported it:"
+    assert (
+        app == "files /etc/app: file /etc/app: its content differs. The task 'Append' names it and reported no change."
+    )
+    assert other == "files /etc/other: file /etc/other: its content differs."
+
+
+def test_a_reported_change_does_not_hide_another(second_run):
+    second = Pass(changed=["Write"], results=5, wrote={"/etc/other": "Write"}, about={"/etc/app": "Append"})
+    told = second_run(second, "/etc/app", "/etc/other").details[Step.IDEMPOTENCE]
+    assert told.startswith("reported\n")
+    assert "The task 'Append' names it and reported no change." in told
+    assert told.count("reported no change") == 1
+
+
+def test_a_change_that_was_reported_and_not_made_is_told(second_run):
+    mine = second_run(Pass(changed=["Ask"], results=5))
+    assert mine.steps[Step.IDEMPOTENCE] is Result.FAIL
+    assert mine.details[Step.IDEMPOTENCE].startswith("reported; the record shows no difference")
+
+
+def test_a_quiet_second_run_that_changed_nothing_stays_a_pass(second_run):
+    mine = second_run(Pass(results=5))
+    assert (mine.steps, mine.details) == ({Step.IDEMPOTENCE: Result.PASS}, {})
+
+
+def test_a_second_run_that_failed_is_not_said_to_be_anything_else(second_run):
+    mine = second_run(Pass(Failure("Install", "a.yml:1", "no", unreachable=False), results=3), "/etc/app")
+    assert mine.details == {}

@@ -28,7 +28,8 @@ def test_nothing_on_the_machine_is_broken(
     rules = same_state.rules(project)
     with RecordFile(recorder(machine)) as record:
         found = [each for each in invariants.check(record) if rules.accepting(each.differences[0]) is None]
-    assert not found, "\n".join(f"{each.scope} {each.key}: {each.why} {each.action}" for each in found)
+    if found:
+        pytest.fail("\n".join(f"{each.scope} {each.key}: {each.why} {each.action}" for each in found), pytrace=False)
 
 
 @pytest.mark.parametrize("case", same_state.CASES)

@@ -19,6 +19,9 @@ from tdi.scenario import Scenario
 AGAIN = "tdi: converge again"
 """The name of the empty play that stands between the first and the second converge."""
 
+_GAVE_UP = 1
+"""The exit code of ansible-playbook for an error in what it was given; 250 is for one in itself."""
+
 LONGEST_TASK = 900
 """Seconds that one task may take before Ansible ends it as failed: a role that hangs is a fault of the role."""
 
@@ -43,11 +46,17 @@ class Failure:
 
 @dataclass
 class Pass:
-    """One converge of one machine: its failure, the tasks that changed something, and which task wrote which path."""
+    """One converge of one machine: its failure, the tasks that changed something, and which task made what.
+
+    `wrote` has paths, and other things as SCOPE:NAME; `about` the paths that tasks named which reported no change;
+    `places` where the task of each in `wrote` stands, as FILE:LINE.
+    """
 
     failure: Failure | None = None
     changed: list[str] = field(default_factory=list)
     wrote: dict[str, str] = field(default_factory=dict)
+    about: dict[str, str] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
     results: int = 0
 
 
@@ -161,6 +170,23 @@ def syntax_error(scenario: Scenario, work: Path) -> str | None:
     return None if checked.ok else process.first_line(checked.stderr) or checked.last_line
 
 
+def within(root: Path, place: str) -> str:
+    """Where a task stands (FILE:LINE) in the tree at `root`; nothing for what stands elsewhere, as in a collection."""
+    file, tree = Path(place).resolve(), root.resolve()
+    return str(file.relative_to(tree)) if place and file.is_relative_to(tree) else ""
+
+
+def last_error(outcome: Outcome) -> str | None:
+    """What Ansible said last where it gave up on the playbook, as for a handler that is not there; None for a crash."""
+    if outcome.code != _GAVE_UP:
+        return None
+    lines = outcome.log.read_text(encoding="utf-8", errors="replace").splitlines() if outcome.log.exists() else []
+    said = (
+        line.removeprefix(mark) for line in reversed(lines) for mark in ("[ERROR]: ", "ERROR! ") if mark in line[:9]
+    )
+    return next(said, None)
+
+
 def _repeated(playbook: Path, times: int) -> str:
     plays: list[dict[str, Any]] = []
     for number in range(times):
@@ -220,6 +246,9 @@ class _Reader:
             if facts["outcome"] == "changed":
                 current.changed.append(facts["task"])
                 current.wrote |= dict.fromkeys(facts["wrote"], facts["task"])
+                current.places |= dict.fromkeys(facts["wrote"], facts["path"] or "")
+            elif facts["outcome"] == "ok":
+                current.about |= dict.fromkeys(facts.get("about", ()), facts["task"])
             elif facts["outcome"] in {"failed", "unreachable"}:
                 unreachable = facts["outcome"] == "unreachable"
                 current.failure = Failure(facts["task"], facts["path"] or "", facts["message"], unreachable)

@@ -1,15 +1,15 @@
-"""Who made what only one machine has: a task of this run, or one that the role had until a commit.
+"""Who made what differs: a task of this run, or one that the role had until a commit.
 
-What is known for certain comes first: the tasks that Ansible reported as having written a path, in this run and when
-production was provisioned. Only what the role no longer makes is looked up in git, and a commit is named only where
-exactly one fits. No git, no history, a shallow clone: nothing is said, and nothing fails.
+What is known for certain comes first: the tasks that Ansible reported as having written a path or made another thing,
+in this run and when production was provisioned. Only what the role no longer makes is looked up in git, and a commit is
+named only where exactly one fits. No git, no history, a shallow clone: nothing is said, and nothing fails.
 """
 
 import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,7 +22,7 @@ from tdi import docker, git, production, records, scenario
 from tdi.errors import TdiError
 from tdi.project import Project
 from tdi.state.explain import referred_paths
-from tdi.state.finding import Kind
+from tdi.state.finding import Difference, Kind, Names
 from tdi.state.fold import Group
 
 _COPY_OF = "TDI_COPY_OF"
@@ -40,8 +40,19 @@ _MOST_COMMITS = 50
 """That a search looks at."""
 _SUBJECT = 60
 """Characters of a commit's subject in a sentence."""
-_NAMED = {"packages": "installed", "users": "made", "groups": "made"}
-"""Scopes whose objects a role calls by their key, and what a task did to make them."""
+_WRITES = ("writes", "wrote")
+_MAKES = ("makes", "made")
+_VERBS = {
+    "packages": ("installs", "installed"),
+    "users": _MAKES,
+    "groups": _MAKES,
+    "systemd": ("sets", "set"),
+}
+"""Scopes whose objects a role calls by their key, and what a task does to them; of a path, it writes it."""
+_WHOLE = {"packages", "users", "groups"}
+"""Those whose objects bring their files with them: a task that writes one of these did not make the object."""
+_EFFECTS = {"processes", "listeners", "probes"}
+"""Scopes whose objects nobody writes: what they come from is called by its name."""
 _DISTINCTIVE = re.compile(r".{3,}[._-].|.+\d.+|.{10,}")
 """A file's bare name that hardly stands in a role for another reason."""
 _HOLD_TASKS = ("block", "rescue", "always", "tasks", "pre_tasks", "post_tasks", "handlers")
@@ -49,10 +60,11 @@ _HOLD_TASKS = ("block", "rescue", "always", "tasks", "pre_tasks", "post_tasks", 
 _Task = dict[str, Any]
 
 
-def blame_for(project: Project, machine: str) -> Callable[[Group], str | None]:
+def blame_for(project: Project, machine: str, names: Names) -> Callable[[Group], str | None]:
     """What to say of who made a finding's object: a clause, or None.
 
-    It is known from the tasks of this run, those that provisioned production, and the history of the role.
+    It is known from the tasks of this run, those that provisioned production, and the history of the role. `names`:
+    what the new machine and the upgraded one are called.
     """
     wrote = records.read_wrote(project)
     labels = docker.image_facts(docker.image_of(machine))["Config"]["Labels"] or {}
@@ -61,22 +73,71 @@ def blame_for(project: Project, machine: str) -> Callable[[Group], str | None]:
     history: list[History | None] = []
 
     def blame(group: Group) -> str | None:
-        paths = _paths(group)
-        for scenario_name in scenario.NAMES:
-            for path in paths:
-                task = wrote.get(scenario_name, {}).get(path)
-                if task:
-                    return f"the task '{task}' writes it"
-        if group[0].kind is not Kind.ONLY_B:
+        new, upgraded = (
+            _first(group, wrote.tasks.get(name, {}), wrote.places.get(name, {})) for name in scenario.NAMES
+        )
+        if new or upgraded:
+            return _of_this_run(group[0].kind, new, upgraded, names)
+        if group[0].kind is Kind.ONLY_A:
             return None
         if not history:
             history.append(History.of(project))
-        known = next((path for path in paths if path in former), None)
+        known = _first(group, former, {})
         if known:
-            return _former_task(former[known], known, revision, history[0])
-        return _former_mention(group, paths, history[0])
+            return _former_task(known, revision, history[0])
+        return _former_mention(group, [thing for thing in _things(group) if thing.startswith("/")], history[0])
 
     return blame
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A task that is known to have made something."""
+
+    task: str
+    thing: str
+    what: str
+    """What to call the thing in a clause: "it", or its path where the finding's object is something else."""
+
+    verbs: tuple[str, str]
+    """What the task does, and did."""
+    place: str = ""
+    """Where the task stands in the tree under test."""
+
+    @property
+    def named(self) -> str:
+        """The task as it is called in a clause."""
+        return f"the task '{self.task}'{f' ({self.place})' if self.place else ''}"
+
+
+def _first(group: Group, made: Mapping[str, str], places: Mapping[str, str]) -> _Known | None:
+    """What of a finding a task is known to have made."""
+    known = ((made[thing], thing, what) for thing, what in _things(group).items() if thing in made)
+    return next(
+        (_Known(t, thing, what, _verbs(thing, group[0]), places.get(thing, "")) for t, thing, what in known), None
+    )
+
+
+def _of_this_run(kind: Kind, new: _Known | None, upgraded: _Known | None, names: Names) -> str:
+    """The clause for what a task of this run made: which one, and, of what both machines have, where."""
+    known = new or upgraded
+    if known is None:
+        return ""
+    present, past = known.verbs
+    if kind is not Kind.CHANGED or (new and upgraded and new.task == upgraded.task):
+        return f"{known.named} {present} {known.what}"
+    if new and upgraded:
+        both = f"{new.named} {past} {new.what} on the {names.a} machine"
+        return f"{both}, {upgraded.named} on the {names.b} one"
+    here, there = (names.a, names.b) if new else (names.b, names.a)
+    return f"{known.named} {past} {known.what} on the {here} machine and changed nothing on the {there} one"
+
+
+def _verbs(thing: str, head: Difference) -> tuple[str, str]:
+    """What a task does, and did, to a path or to SCOPE:NAME: a directory or a link is made, not written."""
+    if thing.startswith("/"):
+        return _WRITES if head.key != thing or head.present.get("type", "file") == "file" else _MAKES
+    return _VERBS.get(thing.partition(":")[0], _WRITES)
 
 
 def of_copy(before: production.Before | None) -> dict[str, str]:
@@ -86,30 +147,53 @@ def of_copy(before: production.Before | None) -> dict[str, str]:
     return {_COPY_OF: str(before.repository), _COPY_AT: before.revision}
 
 
-def _paths(group: Group) -> list[str]:
-    """The files that a finding is about: its own, those that its object comes from, those folded into it."""
+def _things(group: Group) -> dict[str, str]:
+    """What a finding is about, as tasks are known to have made it → what to call it.
+
+    Its own files or name, those that its object comes from, and those folded into it.
+    """
     head = group[0]
+    named = {f"{head.scope}:{_name(head)}": "it"} if head.scope in _VERBS else {}
+    if head.scope in _WHOLE:
+        return named
     own = [head.key] if head.scope == "files" else [*referred_paths(group)]
-    inside = [member.key for member in group if member.scope == "files" and member.kind is head.kind]
-    return list(dict.fromkeys([*own, *inside]))
+    files = {path: path if head.scope in _EFFECTS else "it" for path in own}
+    # A unit is enabled and started by its name, and made by its files.
+    run = {*head.attributes} & {"enablement", "active"}
+    things = {**named, **files} if run else {**files, **named}
+    inside = [member for member in group[1:] if member.scope == "files"]
+    if head.kind is Kind.CHANGED and head.scope != "files":
+        # Where a file of it came or went, that is the difference: who wrote the rest has nothing to do with it.
+        moved = {member.key: member.key for member in inside if member.kind is not Kind.CHANGED}
+        things = ({**named, **moved} if run else moved) if moved else things
+    return things | {m.key: m.key for m in inside if m.kind is head.kind and m.key not in things}
 
 
-def _former_task(task: str, path: str, revision: str, history: "History | None") -> str:
-    """The clause for a path that `task` wrote when production was provisioned."""
-    known = re.fullmatch(r"[0-9a-f]{40}", revision) is not None
-    until = history.end_of_task(task.rpartition(" : ")[2], _needles(path, its_own=True), revision) if history else None
-    if known and until:
-        return f"the task '{task}' wrote it until {until.words}"
-    when = f"in revision {revision[:7]}, which provisioned production" if known else "when production was provisioned"
-    return f"the task '{task}' wrote it {when}"
+def _name(head: Difference) -> str:
+    """What a role calls an object: a package without its architecture."""
+    return head.key.partition(":")[0]
+
+
+def _former_task(known: _Known, revision: str, history: "History | None") -> str:
+    """The clause for what a task made when production was provisioned."""
+    is_commit = re.fullmatch(r"[0-9a-f]{40}", revision) is not None
+    is_path = known.thing.startswith("/")
+    needles = _needles(known.thing, its_own=True) if is_path else [known.thing.partition(":")[2]]
+    until = history.end_of_task(known.task.rpartition(" : ")[2], needles, revision) if history else None
+    said = f"the task '{known.task}' {known.verbs[1]} {known.what}"
+    if not is_commit:
+        return f"{said} when production was provisioned"
+    return (
+        f"{said} until {until.words}" if until else f"{said} in revision {revision[:7]}, which provisioned production"
+    )
 
 
 def _former_mention(group: Group, paths: list[str], history: "History | None") -> str | None:
     """The clause for what no known task wrote, where the role once named it."""
     head = group[0]
-    if head.scope in _NAMED:
+    if head.scope in _WHOLE:
         # A package's files are the package's doing.
-        needles = [head.key.partition(":")[0]]
+        needles = [_name(head)]
     else:
         made = {each.key for each in group if (each.present.get("origin") or {}).get("kind") == "package"}
         needles = [needle for path in paths[:1] if path not in made for needle in _needles(path, its_own=False)]
@@ -117,7 +201,7 @@ def _former_mention(group: Group, paths: list[str], history: "History | None") -
     if until is None:
         return None
     if until.task:
-        return f"the task '{until.task}' {_NAMED.get(head.scope, 'wrote')} it until {until.words}"
+        return f"the task '{until.task}' {_VERBS.get(head.scope, _WRITES)[1]} it until {until.words}"
     return f"the role named it until {until.words}"
 
 

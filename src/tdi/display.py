@@ -23,7 +23,7 @@ _MEANINGS = {
     Class.BREAKS_NEW: "a new server does not work; production does",
     Class.BREAKS_PROVISIONED: "a new server works; production does not",
     Class.BREAKS_BOTH: "neither a new server nor production works",
-    Class.NOT_IDEMPOTENT: "both work, but a second run changes something again",
+    Class.NOT_IDEMPOTENT: "both work, but a second run fails or changes something again",
     Class.DRIFT: "both work, but they do not end in the same state",
     Class.COULD_NOT_RUN: "nothing was found out about the change",
 }
@@ -132,12 +132,12 @@ def _show_state(verdict: Verdict) -> None:
     if verdict.same_state is SameState.UNKNOWN and not verdict.not_compared:
         return
     out.print()
+    apart = f" (findings that come from the base images alone: {verdict.from_bases})" if verdict.from_bases else ""
     if verdict.same_state is SameState.SAME:
-        apart = f" (findings that come from the base images alone: {verdict.from_bases})" if verdict.from_bases else ""
         out.print(f"same state: yes{apart}")
     elif verdict.same_state is SameState.DIFFERENT:
         found = len(verdict.findings)
-        out.print(f"same state: no, {found} finding{'' if found == 1 else 's'}", style="bold")
+        out.print(f"same state: no, {found} finding{'' if found == 1 else 's'}{apart}", style="bold")
         shown = verdict.findings[:_SHOWN_FINDINGS]
         width = max((len(each["severity"]) for each in shown), default=0)
         for each in shown:

@@ -10,11 +10,16 @@ from tdi.errors import TdiError
 from tdi.machines import Machine
 from tdi.scenario import Scenario
 from tdi.state.compare import Comparison
+from tdi.state.compare import Result as ComparisonResult
+from tdi.state.finding import Finding
 from tdi.verdict import MachineOutcome, Result, SameState, Step, Verdict
 
 _ABOUT_PACKAGES = re.compile(r"\bapt\b|fetch|resolv|connect|timed out|network|package|mirror|cache", re.IGNORECASE)
 """A failed task that says one of these may have failed for the mirror's sake; that is then asked without the role."""
 
+_NO_DIFFERENCE = (
+    "the record shows no difference: such a task only acts, as for a restart, or its `changed_when` is wrong"
+)
 _NO_SPACE = "No space left on device"
 
 
@@ -30,26 +35,42 @@ def converge(
 
     Raises TdiError where Ansible ended without a word, though nothing is wrong with the playbook or the role.
     """
+    error: str | None = None
     for machine in started:
         mine = verdict.machines[machine.scenario]
         first, *rest = outcome.passes[machine.name]
         if first.failure:
-            mine.set(Step.CONVERGE, *_failure(first.failure, machine, base))
+            mine.set(Step.CONVERGE, *_failure(first.failure, machine, base, settings))
         elif not outcome.recap or not first.results:
-            error = ansible.syntax_error(settings, work)
-            if error is None:
-                raise TdiError(f"Ansible ended with exit code {outcome.code} and no recap.", f"The log: {outcome.log}")
-            mine.set(Step.CONVERGE, Result.FAIL, error)
+            # The one run is of both machines, and what ended it is said of both.
+            error = error or _end(outcome, started, settings, work)
+            mine.set(Step.CONVERGE, *((Result.PASS, "") if rest else (Result.FAIL, error)))
+            if rest:
+                mine.set(Step.IDEMPOTENCE, Result.FAIL, f"the second run failed: {error}")
         else:
             mine.set(Step.CONVERGE, Result.PASS)
-            mine.set(Step.IDEMPOTENCE, *_idempotence(rest[0] if rest else ansible.Pass(), machine, base))
+            mine.set(Step.IDEMPOTENCE, *_idempotence(rest[0] if rest else ansible.Pass(), machine, base, settings))
 
 
-def _idempotence(second: ansible.Pass, machine: Machine, base: base_image.BaseImage) -> tuple[Result, str]:
+def _end(outcome: ansible.Outcome, started: Sequence[Machine], settings: Scenario, work: Path) -> str:
+    """Why Ansible ended before its recap, where the playbook or the role is to blame; else TdiError is raised."""
+    error = ansible.syntax_error(settings, work)
+    if error is None and not any(map(machines.trouble, started)):
+        error = ansible.last_error(outcome)
+    if error is None or _NO_SPACE in error:
+        raise TdiError(
+            f"Ansible ended with exit code {outcome.code} and no recap.", f"It said why in logs/{outcome.log.name}."
+        )
+    return error
+
+
+def _idempotence(
+    second: ansible.Pass, machine: Machine, base: base_image.BaseImage, settings: Scenario
+) -> tuple[Result, str]:
     if not second.results:
         return Result.ERROR, "the second run reported nothing"
     if second.failure:
-        result, detail = _failure(second.failure, machine, base)
+        result, detail = _failure(second.failure, machine, base, settings)
         return result, f"the second run failed: {detail}"
     if second.changed:
         tasks = process.joined(f"'{task}'" for task in second.changed)
@@ -57,9 +78,12 @@ def _idempotence(second: ansible.Pass, machine: Machine, base: base_image.BaseIm
     return Result.PASS, ""
 
 
-def _failure(failure: ansible.Failure, machine: Machine, base: base_image.BaseImage) -> tuple[Result, str]:
+def _failure(
+    failure: ansible.Failure, machine: Machine, base: base_image.BaseImage, settings: Scenario
+) -> tuple[Result, str]:
     """A failed task: a failure of the change, or trouble of the test bed where that can be shown."""
-    said = f"task '{failure.task}' failed: {failure.message}"
+    place = ansible.within(settings.root, failure.path)
+    said = f"task '{failure.task}'{f' ({place})' if place else ''} failed: {failure.message}"
     trouble = machines.trouble(machine)
     if trouble is None and _NO_SPACE in failure.message:
         trouble = "the disk is full"
@@ -121,11 +145,33 @@ def same_state(
             verdict.not_compared = "; ".join(gone)
 
 
-def second_run(comparison: Comparison, mine: MachineOutcome) -> None:
-    """Judge what the second run did to a machine, whatever its tasks reported: `changed_when` can be wrong."""
-    if comparison.findings and mine.steps.get(Step.IDEMPOTENCE) is Result.PASS:
-        what = "\n".join(found.why for found in comparison.findings)
-        mine.set(Step.IDEMPOTENCE, Result.FAIL, f"the second run changed the machine, and no task reported it:\n{what}")
+def second_run(comparison: Comparison, second: ansible.Pass, mine: MachineOutcome) -> None:
+    """Judge what the second run did to a machine, whatever its tasks reported: `changed_when` can be wrong.
+
+    Names the tasks that reported wrongly: a change that they did not make, or none though they made one.
+    """
+    if second.failure or Step.IDEMPOTENCE not in mine.steps:
+        return
+    what = "\n".join(f"{found.why}{_unreported(found, second)}" for found in comparison.findings)
+    if not second.changed:
+        if what:
+            said = f"the second run changed the machine, and no task reported it:\n{what}"
+            mine.set(Step.IDEMPOTENCE, Result.FAIL, said)
+        return
+    said = mine.details.get(Step.IDEMPOTENCE, "")
+    if what:
+        mine.set(Step.IDEMPOTENCE, Result.FAIL, f"{said}\n{what}")
+    elif comparison.result is not ComparisonResult.UNKNOWN:
+        mine.set(Step.IDEMPOTENCE, Result.FAIL, f"{said}; {_NO_DIFFERENCE}")
+
+
+def _unreported(found: Finding, second: ansible.Pass) -> str:
+    """Which task has to do with a finding and reported no change."""
+    paths = [each.key for each in found.differences if each.scope == "files"]
+    if any(path in second.wrote for path in paths):
+        return ""
+    task = next((second.about[path] for path in paths if path in second.about), None)
+    return f" The task '{task}' names it and reported no change." if task else ""
 
 
 def trouble(verdict: Verdict, started: Sequence[Machine]) -> None:

@@ -22,7 +22,7 @@ from tdi.project import Project, fingerprint
 _MAIN = ("main", "origin/main")
 """Where production is deployed from, the first of them that is there."""
 
-_RECIPE = "3"
+_RECIPE = "4"
 """Goes up when the way of building changes, so that images of the old way are not taken for new ones."""
 
 _RELEASE_ONLY = """\

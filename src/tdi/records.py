@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -152,16 +153,25 @@ def read_comparison(project: Project) -> dict[str, Any] | None:
     return document
 
 
-def write_wrote(project: Project, wrote: Mapping[str, Mapping[str, str]]) -> None:
-    """Keep which task wrote which path, by scenario, for whoever explains a difference."""
-    write_atomically(directory(project) / "wrote.json", json.dumps(wrote, indent=2) + "\n")
+@dataclass(frozen=True)
+class Wrote:
+    """Which task made what in this run, by scenario."""
+
+    tasks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """What was made → the task's name."""
+    places: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """What was made → FILE:LINE of the task in the tree under test."""
 
 
-def read_wrote(project: Project) -> dict[str, dict[str, str]]:
+def write_wrote(project: Project, wrote: Wrote) -> None:
+    """Keep which task made what, for whoever explains a difference."""
+    write_atomically(directory(project) / "wrote.json", json.dumps(asdict(wrote), indent=2) + "\n")
+
+
+def read_wrote(project: Project) -> Wrote:
     """What write_wrote kept in this run, or nothing: Molecule alone does not say it."""
     file = directory(project) / "wrote.json"
-    found: dict[str, dict[str, str]] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    return found
+    return Wrote(**json.loads(file.read_text(encoding="utf-8"))) if file.exists() else Wrote()
 
 
 def comparison_path(project: Project) -> Path:

@@ -51,7 +51,7 @@ def compare_with_fresh(project: Project, machine: str, upgraded: Path) -> Compar
     if missing:
         say(f"The record of fresh is made now: {missing}")
         _record_a_new_machine(project, base)
-    blame = blame_for(project, machine)
+    blame = blame_for(project, machine, NAMES)
     with ExitStack() as opened:
         new, old = (opened.enter_context(RecordFile(file)) for file in (fresh, upgraded))
         bases = _bases(project, base, machine, opened)

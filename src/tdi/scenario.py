@@ -46,6 +46,11 @@ class Scenario:
     environment: dict[str, str]
     verifier: Path
 
+    @property
+    def root(self) -> Path:
+        """The tree that the scenario is in."""
+        return self.directory.parents[1]
+
 
 def load(project: Project, name: str, environment: Mapping[str, str] | None = None) -> Scenario:
     """The scenario `name`, with `environment` (os.environ) in place of its `${…}`.

@@ -95,7 +95,8 @@ def _steps(project: Project, run: Run, display: Display, verdict: Verdict, befor
         if working:
             _verify(trial, working, both=len(working) == len(started))
             for machine in working:
-                _compare_with_second_run(trial, machine)
+                for second in outcome.passes[machine.name][1:]:
+                    _compare_with_second_run(trial, machine, second)
             _plan(trial)
         judge.trouble(verdict, started)
 
@@ -134,7 +135,15 @@ def _converge(trial: _Trial, started: Sequence[Machine]) -> ansible.Outcome:
         )
         for done in (booting, *between):
             done.result()
-    records.write_wrote(trial.project, {each.scenario: outcome.passes[each.name][0].wrote for each in started})
+    firsts = {each.scenario: outcome.passes[each.name][0] for each in started}
+    wrote = records.Wrote(
+        {name: first.wrote for name, first in firsts.items()},
+        {
+            name: {thing: ansible.within(trial.project.root, place) for thing, place in first.places.items()}
+            for name, first in firsts.items()
+        },
+    )
+    records.write_wrote(trial.project, wrote)
     return outcome
 
 
@@ -192,15 +201,15 @@ def _junit(project: Project) -> Path:
     return project.artifacts / "junit.xml"
 
 
-def _compare_with_second_run(trial: _Trial, machine: Machine) -> None:
-    first = records.path_of(trial.project, machine.scenario, records.CONVERGED)
-    second = records.path_of(trial.project, machine.scenario)
-    if not (first.exists() and second.exists()):
+def _compare_with_second_run(trial: _Trial, machine: Machine, second: ansible.Pass) -> None:
+    once = records.path_of(trial.project, machine.scenario, records.CONVERGED)
+    twice = records.path_of(trial.project, machine.scenario)
+    if not (once.exists() and twice.exists()):
         return
     names, rules = Names("once converged", "twice converged"), same_state.rules(trial.project)
-    with RecordFile(first) as once, RecordFile(second) as twice:
-        comparison = compare(once, twice, rules, names=names, every_allowance_needed=False)
-    judge.second_run(comparison, trial.verdict.machines[machine.scenario])
+    with RecordFile(once) as a, RecordFile(twice) as b:
+        comparison = compare(a, b, rules, names=names, every_allowance_needed=False)
+    judge.second_run(comparison, second, trial.verdict.machines[machine.scenario])
 
 
 def _plan(trial: _Trial) -> None:

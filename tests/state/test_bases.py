@@ -70,3 +70,43 @@ def test_it_is_in_the_json_and_not_counted_as_a_finding(compared):
     found = compared({}, {"less": package()}, {}, {"less": package()}, scope="packages").as_json()
     assert found["findings"] == []
     assert [one["key"] for one in found["from_bases"]] == ["less"]
+
+
+CACHE = "/etc/ld.so.cache"
+LIBRARY = "/usr/lib/libx.so.1"
+
+
+def test_the_loaders_cache_goes_with_a_library_of_a_base(compared):
+    new, old = {CACHE: file(hash="b2:new")}, {CACHE: file(hash="b2:old"), LIBRARY: file()}
+    found = compared(new, old, {CACHE: file(hash="b2:1")}, {CACHE: file(hash="b2:2"), LIBRARY: file()})
+    assert found.result is Result.SAME
+    assert {each.key for one in found.from_bases for each in one.differences} == {CACHE, LIBRARY}
+
+
+def test_the_loaders_cache_counts_where_a_library_is_the_machines_own(compared):
+    new, old = {CACHE: file(hash="b2:new")}, {CACHE: file(hash="b2:old"), LIBRARY: file(), "/usr/lib/liby.so.1": file()}
+    found = compared(new, old, {CACHE: file(hash="b2:1")}, {CACHE: file(hash="b2:2"), LIBRARY: file()})
+    assert {each.key for one in found.findings for each in one.differences} == {CACHE, "/usr/lib/liby.so.1"}
+
+
+def test_the_next_free_ids_depend_on_the_users_of_a_base(compared):
+    base = {"subuid:old": {"ranges": ["100000:65536"]}}
+    new, upgraded = {"subuid:app": {"ranges": ["100000:65536"]}}, {"subuid:app": {"ranges": ["165536:65536"]}, **base}
+    assert compared(new, upgraded, {}, base, scope="subids").result is Result.SAME
+    assert (
+        compared(new, {"subuid:app": {"ranges": ["165536:65536"]}}, {}, {}, scope="subids").result is Result.DIFFERENT
+    )
+
+
+@pytest.mark.parametrize(
+    ("upgraded", "base", "result"),
+    [
+        (package(auto=False), package(auto=False), Result.SAME),
+        (package(auto=False), package(auto=True), Result.DIFFERENT),
+        (package("2", auto=False), package("1", auto=False), Result.DIFFERENT),
+        (package(auto=False), None, Result.DIFFERENT),
+    ],
+)
+def test_a_package_keeps_the_mark_that_it_has_in_a_base(compared, upgraded: Any, base: Any, result: Result):
+    there = {"less": base} if base else {}
+    assert compared({"less": package(auto=True)}, {"less": upgraded}, {}, there, scope="packages").result is result

@@ -739,6 +739,13 @@ def test_cron_jobs_of_the_system_and_of_users(root):
     assert "/etc/cron.d/job: API_TOKEN=[redacted]" in found
 
 
+def test_a_cron_job_that_stands_there_twice_runs_twice(root):
+    write(root, "/etc/cron.d/job", "@daily root /bin/once\n" + "@daily root /bin/twice\n" * 2)
+    found = collect(root, scopes=["cron"])["cron"]["objects"]
+    assert "times" not in found["/etc/cron.d/job: @daily root /bin/once"]
+    assert found["/etc/cron.d/job: @daily root /bin/twice"]["times"] == 2
+
+
 @pytest.mark.parametrize("line", ["17 *\t* * *\troot\tcd / && run-parts /x", "17 * * * * root   cd / && run-parts /x"])
 def test_tabs_and_blanks_part_the_columns_of_a_crontab(root, line):
     write(root, "/etc/crontab", f"{line}\n")

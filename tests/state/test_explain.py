@@ -328,9 +328,50 @@ def test_blame_is_told_in_the_explanation(tmp_path: Path):
     assert only_finding(comparison).why.endswith(f"; {text}.")
 
 
-def test_what_is_on_both_machines_is_blamed_on_nobody(tmp_path: Path):
+def test_what_is_on_both_machines_is_blamed_on_somebody_too(tmp_path: Path):
     a, b = {"files": {"/srv/x": file()}}, {"files": {"/srv/x": file(mode="0600")}}
-    assert "task" not in only_finding(compared(tmp_path, a, b, blame=lambda _: "the task")).why
+    assert only_finding(compared(tmp_path, a, b, blame=lambda _: "the task writes it")).why.endswith(
+        "; the task writes it."
+    )
+
+
+def test_a_unit_that_runs_its_former_programs_is_one_finding(tmp_path: Path):
+    new = {"app.service|/bin/sh": {"count": 1}, "app.service|/bin/x": {"arguments": ["new"]}, "b.service|/bin/y": {}}
+    old = {"app.service|/bin/x": {"arguments": ["old"], "restart_debt": ["configuration-newer:/etc/app"]}}
+    found = changed(tmp_path, processes=(new, old)).findings
+    assert sorted([each.key for each in one.differences] for one in found) == [
+        ["app.service|/bin/x", "app.service|/bin/sh"], ["b.service|/bin/y"]
+    ]  # fmt: skip
+
+
+def test_what_does_not_hold_is_said_so_though_it_is_not_recorded(tmp_path: Path):
+    unit = {"app.service": {"active": "active"}}
+    b = {"app.service": {"active": "active", "need_reload": True}}
+    why = only_finding(changed(tmp_path, systemd=(unit, b))).why
+    assert "need_reload is no on the new machine and yes on the upgraded machine" in why
+
+
+def test_what_may_be_a_machines_own_can_be_allowed(tmp_path: Path):
+    a, b = ({"/etc/key": file(hash=value), "/etc/text": file(hash=value, text=value)} for value in ("b2:1", "b2:2"))
+    found = compared(tmp_path, {"files": a}, {"files": b}).findings
+    assert [(one.key, "tdi state allow" in one.action) for one in found] == [("/etc/key", True), ("/etc/text", False)]
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("deleted:/usr/sbin/x", "its program /usr/sbin/x was replaced"),
+        ("library:/usr/lib/x.so", "its library /usr/lib/x.so was replaced"),
+        ("configuration-newer:/etc/x", "/etc/x is newer than what it has loaded"),
+        ("configuration-removed:/etc/x", "something went from /etc/x since it has loaded it"),
+        ("unit-changed", "its unit changed"),
+        ("of-another-collector:/x", "of-another-collector:/x"),
+    ],
+)
+def test_why_a_process_should_be_restarted_is_said_in_words(tmp_path: Path, reason: str, words: str):
+    stale = {"processes": {"x.service|/usr/sbin/x": {"restart_debt": [reason]}}}
+    found = only_finding(compared(tmp_path, {"processes": {"x.service|/usr/sbin/x": {}}}, stale))
+    assert f"on the upgraded machine it should be restarted: {words}." in found.why
 
 
 SITE = "/etc/app/sites/old"
@@ -434,6 +475,13 @@ LEFT_OVERS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "unit": (
         {"systemd": {"app.service": UNIT | {"fragment": UNIT_FILE}}, "files": {UNIT_FILE: file()}},
         ["stops and disables app.service", f"removes {UNIT_FILE} {ABSENT}", "reload systemd"],
+    ),
+    "unit with a drop-in": (
+        {
+            "systemd": {"app.service": UNIT | {"fragment": UNIT_FILE, "dropins": [f"{UNIT_FILE}.d/x.conf"]}},
+            "files": {UNIT_FILE: file(), f"{UNIT_FILE}.d": directory(), f"{UNIT_FILE}.d/x.conf": file()},
+        },
+        [f"removes {UNIT_FILE} and {UNIT_FILE}.d {ABSENT}"],
     ),
     "mask": ({"systemd": {"app.service": {"enablement": "masked"}}}, ["unmasks app.service", "`masked: false`"]),
     "unit without a file": ({"systemd": {"app.service": UNIT}}, ["what started it"]),
@@ -557,10 +605,18 @@ def test_what_differs_comes_with_the_setting_that_makes_it_alike(
     assert part in only_finding(changed(tmp_path, **{scope: ({key: a}, {key: b})})).action
 
 
+def test_what_one_more_file_says_again_is_mended_by_removing_that_file(tmp_path: Path):
+    first, second = "/etc/apt/sources.list.d/a.list", "/etc/apt/sources.list.d/b.list"
+    sources = [{"source:deb https://x.org/ y": {"files": files}} for files in ([first], [first, second])]
+    found = only_finding(changed(tmp_path, apt=(sources[0], sources[1]), files=({}, {second: file()})))
+    assert f"Add a task that removes {second} {ABSENT}" in found.action
+
+
 @pytest.mark.parametrize(
     ("scope", "key", "attributes", "part"),
     [
         ("files", "/srv/x", file(), "look for what holds it back there"),
+        ("files", "/srv/x", file(), "Where no task makes it, add one that removes it."),
         ("files", "/usr/bin/x", file(origin=of_package("x")), "what removed it from the upgraded machine"),
         ("packages", "x", package(), "on the upgraded machine too (`ansible.builtin.apt` with `name: x`"),
         ("listeners", "tcp 0.0.0.0:81", {"unit": "app.service"}, "stops or configures that unit on the upgraded"),

@@ -359,7 +359,7 @@ def test_what_is_wrong_in_one_object_is_told_apart_as_the_report_says_it(hosts: 
     ]
     debts = {shared.hosts: shared.finding.why for shared in fleet.findings if shared.finding.scope == "processes"}
     assert set(debts) == {("a", "b"), ("c",)}
-    assert debts["c",] == "Process x is older than what it runs: deleted:/y."
+    assert debts["c",] == "Process x is older than what it runs: its program /y was replaced."
 
 
 def test_what_is_wrong_is_called_as_it_is_on_its_host(hosts: Hosts):

@@ -28,6 +28,9 @@ def found(tmp_path: Path, **scopes: dict[str, Any]):
         ("files", "/srv/x", file(capability="cap_net_raw+ep"), Severity.SECURITY),
         ("files", "/srv/x", file(mode="0666"), Severity.SECURITY),
         ("files", "/srv/x", file(mode="0602"), Severity.SECURITY),
+        ("files", "/srv/x", file(mode="4755", capability="cap_net_raw=ep"), Severity.SECURITY),
+        ("files", "/srv/x", file(mode="1363"), Severity.SECURITY),
+        ("files", "/srv/x", file(mode="1204"), Severity.SECURITY),
         ("files", "/srv/x", directory(mode="0777"), Severity.SECURITY),
         ("files", "/etc/x.dpkg-dist", file(), Severity.LEFT_OVER),
         ("files", "/etc/x.dpkg-new", file(), Severity.LEFT_OVER),
@@ -55,6 +58,7 @@ def test_what_must_not_be_is_found(
         ("files", {"/usr/bin/passwd": file(mode="4755", origin=of_package("passwd"))}),
         ("files", {"/tmp": directory(mode="1777")}),
         ("files", {"/srv/x": directory(mode="2755")}),
+        ("files", {"/usr/x": file(mode="1755", origin=of_package("x"))}),
         ("files", {"/etc/x": link("/nowhere")}),
         ("files", {"/etc/apache.dpkg-dist": directory()}),
         ("files", {WANTS: link(UNIT_FILE), UNIT_FILE: file()}),
@@ -68,6 +72,14 @@ def test_what_must_not_be_is_found(
 )
 def test_what_may_be_is_not(tmp_path: Path, scope: str, objects: dict[str, Any]):
     assert found(tmp_path, **{scope: objects}) == ()
+
+
+@pytest.mark.parametrize(
+    ("mode", "words"), [("1363", "`mode: 755` without quotes"), ("1644", "a file has no use for it")]
+)
+def test_a_mode_without_a_leading_zero_is_named(tmp_path: Path, mode: str, words: str):
+    [finding] = found(tmp_path, files={"/srv/x": file(mode=mode)})
+    assert words in finding.why
 
 
 def test_the_worst_comes_first(tmp_path: Path):

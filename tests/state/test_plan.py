@@ -87,7 +87,9 @@ def test_a_restart_is_a_step(tmp_path: Path):
     stale = {"x.service|/usr/sbin/x": {"restart_debt": ["deleted:/usr/sbin/x"]}}
     fresh = {"x.service|/usr/sbin/x": {}}
     assert next(planned(tmp_path, processes=(stale, fresh)).lines()) == "~ processes x.service|/usr/sbin/x: restarted"
-    assert "needs a restart: deleted:/usr/sbin/x" in next(planned(tmp_path, processes=(fresh, stale)).lines())
+    assert "needs a restart: its program /usr/sbin/x was replaced" in next(
+        planned(tmp_path, processes=(fresh, stale)).lines()
+    )
 
 
 def test_what_is_not_in_the_plan_is_said(tmp_path: Path):
@@ -107,3 +109,32 @@ def test_the_form_for_programs_is_json(tmp_path: Path):
     document = json.loads(json.dumps(planned(tmp_path, files=({}, {"/srv/x": file()})).as_json()))
     assert document["add"] == 1
     assert document["steps"][0]["kind"] == "add"
+
+
+def test_a_package_that_goes_and_leaves_its_configuration_is_told_in_short(tmp_path: Path):
+    before = {"x": package(auto=False)}
+    after = {"x": package(status="config-files", selection="deinstall")}
+    assert next(planned(tmp_path, packages=(before, after)).lines()) == "~ packages x: status installed → config-files"
+
+
+def test_of_a_list_is_told_what_came_and_went(tmp_path: Path):
+    before, after = ({"app.service": {"dropins": paths}} for paths in (["/a", "/b"], ["/b", "/c"]))
+    assert next(planned(tmp_path, systemd=(before, after)).lines()) == "~ systemd app.service: dropins - /a, + /c"
+
+
+def test_a_conffile_that_the_change_deletes_does_not_hide_in_the_upgrade_of_its_package(tmp_path: Path):
+    path = "/etc/x/default"
+    packages = ({"x": package("1")}, {"x": package("2", conffiles={path: "missing"})})
+    files = ({path: file(origin=of_package("x", "conffile"), text="a\n"), "/usr/x": file(origin=of_package("x"))}, {})
+    lines = list(planned(tmp_path, packages=packages, files=files).lines())
+    assert lines[0] == "~ packages x: 1 → 2 (+1 more inside)"
+    assert lines[1] == f"- files {path} (+1 more inside)"
+
+
+def test_a_text_inside_of_something_else_is_told_with_its_path(tmp_path: Path):
+    path = "/etc/sysctl.d/x.conf"
+    setting = {"configured:net.x": {"value": "1", "file": path}}
+    lines = list(planned(tmp_path, sysctl=({}, setting), files=({}, {path: file(text="net.x = 1\n")})).lines())
+    assert [line.strip() for line in lines[:3]] == [
+        "+ sysctl configured:net.x (+1 more inside)", f"+ {path}", "@@ -0,0 +1 @@"
+    ]  # fmt: skip

@@ -30,7 +30,8 @@ def precision(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def test_machines_in_other_surroundings_are_in_the_same_state(precision: ModuleType, tmp_path: Path):
     project = Project(ROOT, tmp_path / "artifacts")
     project.prepare_artifacts()
-    # Host name, time zone, language, date and umask differ; the controller's umask is the strictest.
+    # Host name, time zone, language, date and umask differ, and daily jobs have run on one machine. The umask of the
+    # controller is the strictest.
     comparison, twice = precision.pair(project, 1, tmp_path / "pair")
     assert precision.findings(comparison) == []
     assert precision.findings(twice) == []

@@ -146,6 +146,11 @@ def test_a_shell_that_talks_is_told_apart_from_a_record(program, canned, tmp_pat
     assert "not a record" in failure("ssh://h", tmp_path / "r.json").what
 
 
+def test_why_the_collector_was_not_started_is_told_where_a_baseline_was_awaited(program, tmp_path):
+    program("cat >/dev/null; echo 'OCI runtime exec failed: exec: \"python3\": not found'; exit 126")
+    assert "has no python3" in failure("docker://x", tmp_path / "r.json", baseline=tmp_path / "baseline").what
+
+
 def test_output_without_end_is_stopped(program, canned, tmp_path, monkeypatch):
     program(f"cat {canned}; exec yes")
     monkeypatch.setattr(target, "BYTES", 1_000_000)
@@ -324,32 +329,34 @@ def test_what_runs_is_recorded_with_its_restart_debt(machine, tmp_path):
     put(
         machine,
         "/etc/systemd/system/serve.service",
-        "[Service]\nUser=daemon\nExecStart=/usr/local/bin/python-copy -S /usr/local/bin/serve /etc/serve.conf\n",
+        "[Service]\nUser=daemon\nExecStart=/usr/local/bin/python9 -S /usr/local/bin/serve /etc/serve.conf\n",
     )
     put(machine, "/etc/serve.conf", "1\n")
     shell(
         machine,
-        "cp $(readlink -f $(which python3)) /usr/local/bin/python-copy; "
+        "cp $(readlink -f $(which python3)) /usr/local/bin/python9; "
         "systemctl daemon-reload; systemctl start serve; sleep 1",
     )
     before = target.record(f"docker://{machine}", tmp_path / "a.json")
     listeners = {key: json.loads(raw) for key, raw in before.objects("listeners")}
-    assert listeners["tcp 127.0.0.1:7777"] == {"unit": "serve.service", "program": ["python-copy"]}
+    assert listeners["tcp 127.0.0.1:7777"] == {"unit": "serve.service", "program": ["python9"]}
     processes = {key: json.loads(raw) for key, raw in before.objects("processes")}
-    serve = processes["serve.service|/usr/local/bin/python-copy"]
+    serve = processes["serve.service|/usr/local/bin/python9"]
     assert (serve["user"], serve["count"]) == ("daemon", 1)
     assert "restart_debt" not in serve
     put(machine, "/etc/serve.conf", "2\n")
+    put(machine, "/usr/local/bin/serve", "pass\n")
     put(machine, "/etc/serve/new.conf", "2\n")
     put(machine, "/etc/serve/old.conf.dpkg-dist", "2\n")
     put(machine, "/etc/systemd/system/serve.service.d/x.conf", "[Service]\nNice=5\n")
-    shell(machine, "cp /usr/local/bin/python-copy /usr/local/bin/new; mv /usr/local/bin/new /usr/local/bin/python-copy")
+    shell(machine, "cp /usr/local/bin/python9 /usr/local/bin/new; mv /usr/local/bin/new /usr/local/bin/python9")
     after = target.record(f"docker://{machine}", tmp_path / "b.json")
-    serve = json.loads(dict(after.objects("processes"))["serve.service|/usr/local/bin/python-copy"])
+    serve = json.loads(dict(after.objects("processes"))["serve.service|/usr/local/bin/python9"])
     assert serve["restart_debt"] == [
         "configuration-newer:/etc/serve.conf",
         "configuration-newer:/etc/serve/new.conf",
-        "deleted:/usr/local/bin/python-copy",
+        "configuration-newer:/usr/local/bin/serve",
+        "deleted:/usr/local/bin/python9",
         "unit-changed",
     ]
     unit = json.loads(dict(after.objects("systemd"))["serve.service"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,21 @@ requirements: [enable in configuration]
 
 _SECRETIVE = "the output is hidden: no_log is set for this task"
 _LONGEST = 4000
+_PATHS = ("dest", "path", "keyfile", "sysctl_file", "creates")
+"""What modules call the file that they write; what a command is said to create comes last."""
+_PATH = re.compile(r"(?<![\w.~/}-])/[\w.@%+:-]+(?:/[\w.@%+:-]+)+")
+"""An absolute path of two parts or more, in the text of a command or any other argument."""
+_MOST_PATHS = 50
+_SCOPES = {
+    "apt": "packages",
+    "package": "packages",
+    "user": "users",
+    "group": "groups",
+    "systemd": "systemd",
+    "systemd_service": "systemd",
+    "service": "systemd",
+}
+"""Module → the scope of a record in which the things are that it acts on by name."""
 _AGAIN = "tdi: converge again"
 """The play between the first and the second converge (tdi.ansible.AGAIN)."""
 
@@ -65,7 +81,9 @@ class CallbackModule(CallbackBase):
             facts["message"] = _SECRETIVE if task.no_log else _message(values)
         elif values.get("changed"):
             facts["outcome"] = "changed"
-            facts["wrote"] = sorted(set(_paths(values)))
+            facts["wrote"] = sorted(set(_made(task.action, values)))
+        elif outcome == "ok" and not task.no_log:
+            facts["about"] = sorted(set(_about(values)))[:_MOST_PATHS]
         facts["seconds"] = time.monotonic() - self._began.get(task._uuid, time.monotonic())  # noqa: SLF001
         self._write("result", **facts)
 
@@ -120,12 +138,47 @@ class CallbackModule(CallbackBase):
         self._write("recap", hosts={host: stats.summarize(host) for host in sorted(stats.processed)})
 
 
-def _paths(values: Any) -> Iterator[str]:
-    """The paths that a changed result, or an item of it, names as its destination."""
+def _made(action: str, values: Any) -> Iterator[str]:
+    """What a changed result, or an item of it, made: paths, and other things as SCOPE:NAME (`packages:curl`)."""
     for one in (values, *(item for item in values.get("results") or () if item.get("changed"))):
-        path = one.get("dest") or one.get("path")
-        if isinstance(path, str) and path.startswith("/") and one.get("state") != "absent":
+        invocation = one.get("invocation") or {}
+        asked = invocation.get("module_args") or {}
+        if "absent" in (one.get("state"), asked.get("state")) and not asked.get("line"):
+            continue
+        # What a module says of itself is surer than what it was asked for: a copy into a directory has another path.
+        path = next((side[name] for side in (one, asked) for name in _PATHS if _is_path(side.get(name))), None)
+        if path:
             yield path
+        elif asked.get("cron_file"):
+            yield os.path.join("/etc/cron.d", str(asked["cron_file"]))  # noqa: PTH118 (keeps an absolute path)
+        yield from filter(_is_path, one.get("sources_added") or ())
+        yield from _named(action.rpartition(".")[2], asked)
+
+
+def _about(values: Any) -> Iterator[str]:
+    """The paths that the arguments of a module name, wherever in them: what a task is about that reports no change."""
+    for one in (values, *(values.get("results") or ())):
+        asked = (one.get("invocation") or {}).get("module_args") or {}
+        told = {name: one.get(name) for name in _PATHS}
+        for text in (*told.values(), *asked.values()):
+            yield from _PATH.findall(" ".join(map(str, text)) if isinstance(text, list) else str(text or ""))
+
+
+def _named(module: str, asked: Any) -> Iterator[str]:
+    """What a module that acts on things by their names was asked for."""
+    scope = _SCOPES.get(module)
+    names = asked.get("name") or asked.get("pkg") or asked.get("package") or ()
+    for name in [names] if isinstance(names, str) else names:
+        # "curl=8.*" and "curl:amd64" are versions and architectures of "curl".
+        text = re.split("[=:]", str(name), maxsplit=1)[0] if scope == "packages" else str(name)
+        if scope == "systemd" and "." not in text:
+            text += ".service"
+        if scope and text and not text.startswith("/"):
+            yield f"{scope}:{text}"
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("/")
 
 
 def _message(values: Any) -> str:

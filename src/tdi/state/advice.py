@@ -143,9 +143,12 @@ def _remove_unit(case: _Case) -> str:
     files = [path for path in case.own_files if fragment.startswith("/run/") or path in case.declared]
     if not files:
         return _FIND
+    # Without the unit its drop-ins would lie there for nothing.
+    dropins = [path for path in case.own_files if path.endswith(f"/{case.key}.d")]
+    removed = " and ".join([files[0], *dropins])
     return (
         f"Add a task that stops and disables {case.key} (`ansible.builtin.systemd_service` with `state: stopped`,"
-        f" `enabled: false`), then one that removes {files[0]} {_ABSENT}, and let a handler reload systemd"
+        f" `enabled: false`), then one that removes {removed} {_ABSENT}, and let a handler reload systemd"
         f"{case.or_there}"
     )
 
@@ -260,7 +263,7 @@ _REMOVE: Mapping[str, _Say] = {
 
 
 def _make_file(case: _Case) -> str:
-    return _bring_back(case, [case.head]) or _make_other(case)
+    return _bring_back(case, [case.head]) or f"{_make_other(case)} Where no task makes it, add one that removes it."
 
 
 def _make_entry(case: _Case) -> str:
@@ -292,7 +295,7 @@ def _make_package(case: _Case) -> str:
 def _make_other(case: _Case) -> str:
     return (
         f"Let the task that makes it on the {case.names.a} machine also act on the {case.names.b} one: look for what"
-        " holds it back there (`when`, `creates`, `force: false`, a handler)."
+        " holds it back there (`when`, `creates`, `force: false`, `run_once`, a handler)."
     )
 
 
@@ -335,7 +338,10 @@ def _mend_file(case: _Case) -> str:
         )
     if package and edited and not is_modified_conffile(case.head):
         return f"Find out what edited it, and reinstall the package {package} there."
-    return _WHOLE.format(file="it")
+    whole = _WHOLE.format(file="it")
+    made = all(side.get("origin", {}).get("kind") == "nobody" and "text" not in side for side in sides)
+    # A key, a certificate, a password: nobody can see from here that it is one.
+    return f"{whole} Where each machine is to have its own, allow it (`tdi state allow`)." if made else whole
 
 
 def _mend_rights(case: _Case, sides: list[Mapping[str, Any]]) -> str | None:
@@ -541,6 +547,10 @@ def _mend_certificate(case: _Case) -> str:
 
 
 def _mend_entry(case: _Case) -> str:
+    for member in case.group[1:]:
+        # It is said in one more file, or one file fewer.
+        if member.scope == "files" and member.kind is not Kind.CHANGED:
+            return action((member,), case.names)
     if case.changed <= {"mode", "runs"} and case.declared:
         modes = [(m.a or {}).get("mode") for m in case.group if "mode" in m.attributes]
         wanted = f" (`mode: {_quoted(modes[0])}`)" if modes else ""

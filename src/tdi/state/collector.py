@@ -1922,7 +1922,11 @@ def cron(machine: Machine, scope: Scope) -> None:
                 # Blanks or tabs part the user from the command, as they part the columns before.
                 owner, command = [*command.split(None, 1), ""][:2]
             attributes.update(schedule=schedule, user=owner, command=redact(command.strip()))
-            scope.objects["%s: %s %s %s" % (path, schedule, owner, redact(command.strip()))] = attributes
+            key = "%s: %s %s %s" % (path, schedule, owner, redact(command.strip()))
+            if key in scope.objects:
+                # A line that stands there twice is run twice.
+                attributes["times"] = scope.objects[key].get("times", 1) + 1
+            scope.objects[key] = attributes
     for period in ("hourly", "daily", "weekly", "monthly", "yearly"):
         directory = "/etc/cron." + period
         for name in machine.names(directory):
@@ -2377,8 +2381,9 @@ INTERPRETERS = re.compile(r"(python|perl|ruby|java|node|bash|dash|sh|php)[\d.]*$
 def script_of(process: Process) -> str:
     """The file that an interpreter was told to run, "" if it is none or was not named by its whole path."""
     program = os.path.basename(process.program.replace(" (deleted)", ""))
-    words = [word for word in process.words[1:] if not word.startswith("-")]
-    return words[0] if INTERPRETERS.match(program) and words and words[0].startswith("/") else ""
+    script = next((word for word in process.words[1:] if not word.startswith("-")), "")
+    named = script.startswith("/") and not script.startswith(("/dev/", "/proc/"))
+    return script if named and INTERPRETERS.match(program) else ""
 
 
 def restart_debt(machine: Machine, process: Process) -> list[str]:

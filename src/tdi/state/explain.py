@@ -75,7 +75,7 @@ _TYPES = {"dir": "directory", "link": "link", "char": "character device", "block
 
 
 Blame = Callable[[Group], str | None]
-"""Gives for a finding that only one machine has who made it, as a clause for the explanation."""
+"""Gives for a finding who made its object, as a clause for the explanation."""
 
 
 def describe(
@@ -95,7 +95,7 @@ def describe(
     why = told.why()
     if text := _meaning(group, (meanings or {}).get(head.kind, {})):
         why += f"; {text}"
-    if blame is not None and head.kind is not Kind.CHANGED and (text := blame(group)):
+    if blame is not None and (text := blame(group)):
         why += f"; {text}"
     return Finding(
         id=finding_id(head.scope, head.key, head.kind, head.attributes),
@@ -314,6 +314,12 @@ def show(value: Any) -> str:
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
+def debt(reason: str) -> str:
+    """Why a process should be restarted, in words."""
+    kind, _, path = reason.partition(":")
+    return _DEBT_SAYS.get(kind, reason).format(path)
+
+
 @dataclass(frozen=True)
 class _Telling:
     """The sentences about one group."""
@@ -365,14 +371,22 @@ class _Telling:
         said = self._special(name, first, second)
         if said is not None:
             return said
-        if isinstance(first, list) and isinstance(second, list):
-            return f"{name} {self._members(first, second)}"
+        if list in (type(first), type(second)):
+            return f"{name} {self._members(first or [], second or [])}"
         if isinstance(first, dict) and isinstance(second, dict):
             unequal = {key for key in {*first, *second} if first.get(key) != second.get(key)}
             first = {key: value for key, value in first.items() if key in unequal}
             second = {key: value for key, value in second.items() if key in unequal}
-        shown = f"{show(first)} on the {self.names.a} machine and {show(second)} on the {self.names.b} machine"
-        return f"{name.replace('_', ' ')} is {shown}"
+        return self._values(name.replace("_", " "), first, second)
+
+    def _values(self, name: str, first: Any, second: Any) -> str:
+        """A clause for two values; one that does not apply is not recorded, and neither is what does not hold."""
+        if bool in (type(first), type(second)):
+            first, second = first or False, second or False
+        if first is None or second is None:
+            here = self.names.b if first is None else self.names.a
+            return f"{name} is {show(second if first is None else first)} on the {here} machine only"
+        return f"{name} is {show(first)} on the {self.names.a} machine and {show(second)} on the {self.names.b} machine"
 
     def _special(self, name: str, first: Any, second: Any) -> str | None:
         """A clause for the attributes whose values say little by themselves; None for others."""
@@ -398,10 +412,10 @@ class _Telling:
     def _debts(self, first: Iterable[str], second: Iterable[str]) -> Iterator[str]:
         """Why processes should be restarted, by machine."""
         for debts, others, name in ((first, second, self.names.a), (second, first, self.names.b)):
-            own = [debt for debt in debts if debt not in others]
+            own = [each for each in debts if each not in others]
             if own:
                 more = f" and {len(own) - _DEBTS} more" if len(own) > _DEBTS else ""
-                said = ", ".join(_debt(debt) for debt in own[:_DEBTS])
+                said = ", ".join(debt(each) for each in own[:_DEBTS])
                 yield f"on the {name} machine it is older than what it should run ({said}{more})"
 
     @staticmethod
@@ -424,8 +438,7 @@ class _Telling:
     def _properties(self, first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[str]:
         for name in sorted({*first, *second}):
             if first.get(name) != second.get(name):
-                sides = f"{show(first.get(name))} on the {self.names.a} machine and {show(second.get(name))}"
-                yield f"{name} is {sides} on the {self.names.b} machine"
+                yield self._values(name, first.get(name), second.get(name))
 
     def _detail(self) -> str:
         present = self.head.present
@@ -471,12 +484,6 @@ _DEBT_SAYS = {
     "script-newer": "its script {} was written since",
     "unit-changed": "its unit was changed since",
 }
-
-
-def _debt(reason: str) -> str:
-    """A reason of the record in words."""
-    kind, _, path = reason.partition(":")
-    return _DEBT_SAYS.get(kind, reason).format(path)
 
 
 def _origin(value: Any) -> str:

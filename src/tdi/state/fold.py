@@ -9,7 +9,7 @@ import json
 import os
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -86,6 +86,15 @@ def package_of(difference: Difference) -> str | None:
         package = (side or {}).get("origin", {}).get("package")
         if package:
             return str(package)
+    return None
+
+
+def sources_of(path: str) -> Callable[[str], bool] | None:
+    """Which files a cache or bundle is made of by a tool; None where `path` is no such file."""
+    for derived, source in _SOURCES_OF:
+        if match := derived.match(path):
+            inside = match.groupdict().get("directory", "")
+            return lambda other: other.startswith(inside) and source.match(other) is not None
     return None
 
 
@@ -179,7 +188,7 @@ def _packages(tree: _Tree) -> None:
     for difference in tree.files.values():
         info = _PACKAGE_INFO.match(difference.key)
         cause = moved.get((info.group(1) if info else package_of(difference)) or "")
-        if cause is not None and (info or not _is_modified(difference)):
+        if cause is not None and (info or not (_is_modified(difference) or _is_missing(difference, cause))):
             tree.hang(difference, cause)
         elif info:
             lists.setdefault(info.group(1), difference)
@@ -335,6 +344,12 @@ def _conffile_states(tree: _Tree) -> None:
 def _is_modified(difference: Difference) -> bool:
     """Whether somebody has edited a packaged file on either machine."""
     return any((side or {}).get("origin", {}).get("state") == "modified" for side in (difference.a, difference.b))
+
+
+def _is_missing(difference: Difference, package: Difference) -> bool:
+    """Whether it is a conffile that the package has on either machine, where somebody has deleted it."""
+    sides = (package.a, package.b)
+    return any(((side or {}).get("conffiles") or {}).get(difference.key) == "missing" for side in sides)
 
 
 def _renamed(tree: _Tree) -> None:
@@ -947,6 +962,18 @@ def _shared_debt(tree: _Tree) -> None:
             tree.hang(difference, first[debts])
 
 
+def _stale_units(tree: _Tree) -> None:
+    """Processes of a unit that runs what it was started with go with the one that should be restarted."""
+    stale: dict[str, Difference] = {}
+    for difference in tree.free("processes"):
+        if "restart_debt" in difference.attributes:
+            stale.setdefault(difference.key.partition("|")[0], difference)
+    for difference in tree.free("processes"):
+        cause = stale.get(difference.key.partition("|")[0])
+        if cause is not None and difference.key.partition("|")[0]:
+            tree.hang(difference, cause)
+
+
 def _hard_links(tree: _Tree) -> None:
     """That a file has one more or one fewer name hangs below the name that came or went."""
     groups = {
@@ -1027,17 +1054,10 @@ def _named_paths(difference: Difference) -> Iterator[str]:
 def _derived(tree: _Tree) -> None:
     """A cache or bundle hangs below what it is made of, where that differs."""
     for difference in tree.free("files"):
-        for derived, source in _SOURCES_OF:
-            match = derived.match(difference.key)
-            if match is None:
-                continue
-            inside = match.groupdict().get("directory", "")
-            cause = next(
-                (other for path, other in tree.files.items() if path.startswith(inside) and source.match(path)), None
-            )
-            if cause is not None:
-                tree.hang(difference, cause)
-            break
+        is_source = sources_of(difference.key)
+        cause = next((other for path, other in tree.files.items() if is_source(path)), None) if is_source else None
+        if cause is not None:
+            tree.hang(difference, cause)
 
 
 def _links(tree: _Tree) -> None:
@@ -1157,6 +1177,7 @@ _STEPS = (
     _packet_filter,
     _effects,
     _probes,
+    _stale_units,
     _shared_debt,
     _lone_processes,
     _hard_links,

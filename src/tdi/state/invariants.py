@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from tdi.state.explain import debt
 from tdi.state.finding import Difference, Finding, Kind, Severity, finding_id
 from tdi.state.fold import package_of
 from tdi.state.record import RecordFile, ScopeStatus
@@ -34,12 +35,12 @@ def check(record: RecordFile) -> tuple[Finding, ...]:
 
 def _apply(scope: str, key: str, text: str, checks: tuple[tuple[str, _Check], ...]) -> Iterator[Finding]:
     """Parse an object only where one of the marks says that a check may have something to say."""
-    for mark, look in checks:
-        if mark in text or mark in key:
-            attributes = json.loads(text)
-            wrong = look(key, attributes)
-            if wrong is not None:
-                yield _finding(scope, key, attributes, *wrong)
+    # Several marks may call for one check.
+    for look in dict.fromkeys(look for mark, look in checks if mark in text or mark in key):
+        attributes = json.loads(text)
+        wrong = look(key, attributes)
+        if wrong is not None:
+            yield _finding(scope, key, attributes, *wrong)
 
 
 def _finding(
@@ -72,10 +73,32 @@ def _privilege(key: str, file: dict[str, Any]) -> tuple[str, Severity, str, str]
 
 def _world_writable(key: str, file: dict[str, Any]) -> tuple[str, Severity, str, str] | None:
     mode = file.get("mode", "0")
-    if not int(mode, 8) & 0o002 or file.get("type") not in {"file", "dir"} or mode in _SHARED_DIRECTORIES:
+    if (
+        _odd_mode(key, file)
+        or not int(mode, 8) & 0o002
+        or file.get("type") not in {"file", "dir"}
+        or mode in _SHARED_DIRECTORIES
+    ):
         return None
     why = f"{key} can be written by every user of the machine (mode {mode})."
     return "mode", Severity.SECURITY, why, "Set a mode that lets only its users write; a shared directory needs 1777."
+
+
+def _odd_mode(key: str, file: dict[str, Any]) -> tuple[str, Severity, str, str] | None:
+    """A plain file with the sticky bit, which means nothing there: its mode was written without the leading zero."""
+    number = int(file.get("mode", "0"), 8)
+    if file.get("type") != "file" or not number & 0o1000 or package_of(_on(key, file)):
+        return None
+    meant = (
+        f"`mode: {number}` without quotes is read as that"
+        if str(number) in _COMMON_MODES
+        else "a file has no use for it"
+    )
+    why = f"{key} has the mode {file['mode']}, with the sticky bit: {meant}."
+    return "mode", Severity.SECURITY, why, 'Write the mode in quotes and with a leading zero (`mode: "0644"`).'
+
+
+_COMMON_MODES = {"600", "640", "644", "660", "664", "700", "710", "711", "750", "755", "770", "775"}
 
 
 def _left_over(key: str, file: dict[str, Any]) -> tuple[str, Severity, str, str] | None:
@@ -106,7 +129,7 @@ def _restart_debt(key: str, process: dict[str, Any]) -> tuple[str, Severity, str
     if not reasons:
         return None
     more = f" and {len(reasons) - 1} more" if len(reasons) > 1 else ""
-    why = f"Process {key} is older than what it runs: {reasons[0]}{more}."
+    why = f"Process {key} is older than what it runs: {debt(str(reasons[0]))}{more}."
     return "restart_debt", Severity.SERVICE, why, "Let a handler restart or reload the service when these files change."
 
 
@@ -127,6 +150,8 @@ _CHECKS: dict[str, tuple[tuple[str, _Check], ...]] = {
         ('3","origin"', _world_writable),
         ('6","origin"', _world_writable),
         ('7","origin"', _world_writable),
+        ('"mode":"1', _odd_mode),
+        ('"mode":"3', _odd_mode),
         (".dpkg-", _left_over),
         (".ucf-", _left_over),
     ),

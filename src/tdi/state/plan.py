@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from tdi.state.compare import Comparison, compare
-from tdi.state.explain import show
+from tdi.state.explain import debt, show
 from tdi.state.finding import Difference, Kind, Names
 from tdi.state.record import RecordFile
 from tdi.state.reports import amount, printable
@@ -149,7 +149,7 @@ def _step(group: tuple[Difference, ...]) -> Step:
     diff: list[str] = []
     for difference in texts if head.scope != "packages" else texts[:1]:
         first, second = (str((side or {}).get("text", "")).splitlines() for side in (difference.a, difference.b))
-        if len(texts) > 1:
+        if len(texts) > 1 or difference is not head:
             diff.append(f"{_MARKS[difference.kind]} {difference.key}")
         diff += islice(unified(first, second, ("", ""), context=1), 2, None)
     inside = Counter(difference.scope for difference in group[1:])
@@ -161,14 +161,17 @@ def _package(head: Difference) -> str:
     if head.kind is not Kind.CHANGED:
         return first or second
     version = f"{first} → {second}" if first != second else ""
+    if "status" in head.attributes:
+        # That it is no longer asked for follows from it.
+        return "; ".join(part for part in (version, _changes(replace(head, attributes=("status",)), set())) if part)
     others = _changes(head, {"version"})
     return "; ".join(part for part in (version, others) if part)
 
 
 def _process(head: Difference) -> str:
-    debt = "restart_debt" in head.attributes and (head.b or {}).get("restart_debt")
-    if debt:
-        return f"needs a restart: {show(debt)}"
+    reasons = "restart_debt" in head.attributes and (head.b or {}).get("restart_debt")
+    if reasons:
+        return f"needs a restart: {show([debt(str(reason)) for reason in reasons])}"
     return "restarted" if head.attributes == ("restart_debt",) else _detail(head)
 
 
@@ -190,7 +193,17 @@ def _changes(head: Difference, without: set[str]) -> str:
             side.update(side.get("properties") or {})
         inner = {*(head.a or {}).get("properties", {}), *(head.b or {}).get("properties", {})}
         names += [name for name in sorted(inner) if first.get(name) != second.get(name)]
-    return "; ".join(f"{name} {show(first.get(name))} → {show(second.get(name))}" for name in names)
+    return "; ".join(f"{name} {_became(first.get(name), second.get(name))}" for name in names)
+
+
+def _became(first: Any, second: Any) -> str:
+    """What a value became; of a list what came and went."""
+    if isinstance(first, list) and isinstance(second, list):
+        marks = (("-", first, second), ("+", second, first))
+        moved = [f"{mark} {each}" for mark, mine, other in marks for each in mine if each not in other]
+        if moved:
+            return show(moved)
+    return f"{show(first)} → {show(second)}"
 
 
 _DETAILS: dict[str, Callable[[Difference], str]] = {"packages": _package, "processes": _process}

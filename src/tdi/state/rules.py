@@ -135,10 +135,21 @@ BUILT_IN = (
     NoiseRule(
         "log-rotation",
         "files",
-        r"^/var/log/.+(\.[0-9]+|-[0-9]{8})(\.(gz|xz|zst|bz2))?$",
+        r"^(/var/log/.+(\.[0-9]+|-[0-9]{8})(\.(gz|xz|zst|bz2))?|/var/lib/logrotate/status)$",
         "how often a log was rotated depends on the age of the machine",
-        ("/var/log/nginx/access.log.1", "/var/log/dpkg.log.2.gz", "/var/log/app.log-20260801.gz"),
-        ("/var/log/nginx/access.log", "/var/log/nginx", "/etc/logrotate.d/nginx.1", "/var/log/nginx/a.sh"),
+        (
+            "/var/log/nginx/access.log.1",
+            "/var/log/dpkg.log.2.gz",
+            "/var/log/app.log-20260801.gz",
+            "/var/lib/logrotate/status",
+        ),
+        (
+            "/var/log/nginx/access.log",
+            "/var/log/nginx",
+            "/etc/logrotate.d/nginx.1",
+            "/var/log/nginx/a.sh",
+            "/var/lib/logrotate",
+        ),
     ),
     NoiseRule(
         "log-content",

@@ -9,6 +9,7 @@ import os
 import re
 import select
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -222,9 +223,20 @@ def _collect(
         source.write(program)
         source.seek(0)
         with _running(command(machine, settings), source, messages) as process:
-            tail = copy(process, time.monotonic() + seconds)
+            odd: _NotARecordError | None = None
+            try:
+                tail = copy(process, time.monotonic() + seconds)
+            except _NotARecordError as error:
+                # What came may say why the collector was never started: the exit status tells.
+                odd = error
+                try:
+                    process.wait(2)
+                except subprocess.TimeoutExpired:
+                    process.kill()
         messages.seek(0)
         said = messages.read(MESSAGE).decode("utf-8", "replace")
+    if odd is not None and process.returncode in {None, 0, -signal.SIGKILL}:
+        raise odd
     if process.returncode != 0:
         raise _explain(machine, process.returncode, said)
     if not tail.endswith(b"}}\n") or b'\n"end": ' not in tail:
@@ -319,8 +331,12 @@ def _with_meta(machine: Target, lines: list[bytes], extra: Mapping[str, Any]) ->
     return first + b'\n"meta": ' + text.encode() + b",\n" + rest
 
 
-def _not_a_record(machine: Target) -> TdiError:
-    return TdiError(
+class _NotARecordError(TdiError):
+    """What a machine sends is something else."""
+
+
+def _not_a_record(machine: Target) -> _NotARecordError:
+    return _NotARecordError(
         f"What {machine.text} sends is not a record.",
         "Does something on it print text when a command is run, such as a shell's start-up file?",
     )
