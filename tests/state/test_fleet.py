@@ -20,7 +20,7 @@ from tdi.project import Project
 from tdi.state.common_state import write_common_state
 from tdi.state.compare import Result
 from tdi.state.finding import Severity
-from tdi.state.fleet import Fleet, Status, compare_fleet
+from tdi.state.fleet import Fleet, Status, _with_common_state, compare_fleet
 from tdi.state.fleet_recording import Recording, read_inventory
 from tdi.state.own_names import Own, Reference
 from tdi.state.record import RecordFile, ScopeHeader, ScopeStatus, validate
@@ -128,6 +128,34 @@ def test_no_machine_s_secret_is_in_the_common_state(hosts: Hosts):
         [(key, text)] = common.objects("files")
     assert key == MACHINE_ID
     assert "hash" not in json.loads(text)
+
+
+def test_a_host_that_sends_nonsense_is_reported_and_the_others_go_on(hosts: Hosts):
+    for name in ("web1", "web2", "web3"):
+        hosts.add(name, {"files": {"/etc/x": file(hash=f"b2:{name}")}})
+    hosts.add("evil", {"files": {"/etc/x": file(mode="rwx", origin=5), "/tmp/y": file(mode=[])}})
+    hosts.records = dict(sorted(hosts.records.items()))
+    reference = Reference(hosts.records["web1"])
+    fleet = compare_fleet(Recording(hosts.records, {}), reference, "web1", itself="web1")
+    [evil] = fleet.with_status(Status.NOT_RECORDED)
+    assert (evil.name, evil.why[:49]) == ("evil", "what it sends is not a record: files '/etc/x': 'r")
+    assert found(fleet) == {"/etc/x": ("web2", "web3")}
+    assert fleet.result is Result.UNKNOWN
+
+
+def test_a_host_that_sends_nonsense_has_no_say_in_the_common_state(hosts: Hosts):
+    hosts.add("evil", {"files": {"/var/log/x": {"type": "file", "mode": 7}}})
+    path = hosts.records["evil"]
+    with gzip.open(path) as opened:
+        content = opened.read()
+    path.write_bytes(gzip.compress(content.replace(b'"mode":7', b'"mode":')))
+    for name in ("web1", "web2"):
+        hosts.add(name, {"files": {"/var/log/x": file()}})
+    recording = _with_common_state(
+        Recording(hosts.records, {}), tuple(hosts.records), hosts.where / "common.json", Rules()
+    )
+    assert sorted(recording.records) == ["web1", "web2"]
+    assert "is not an object" in recording.failures["evil"]
 
 
 # --- own names and addresses -----------------------------------------------------------------------------------------

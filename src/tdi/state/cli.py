@@ -17,7 +17,7 @@ from tdi.state import invariants
 from tdi.state.compare import Comparison, Result
 from tdi.state.finding import Finding, Kind, Names
 from tdi.state.own_names import TEXTS, Adaptable, Reference, compare_machines
-from tdi.state.record import RecordFile
+from tdi.state.record import RecordFile, blaming
 from tdi.state.reports import html, markdown, terminal
 from tdi.state.reports import json as json_report
 from tdi.state.rules import CONTENT, Allowance, Direction, as_yaml, load_rules
@@ -237,7 +237,7 @@ def narrowest(finding: Finding, reason: str) -> Allowance:
 
 def _compare(a: Path, b: Path, rules: Path | None, names: tuple[str, str] | None) -> Comparison:
     loaded = load_rules(rules)
-    with Reference(a) as first, Adaptable(b) as second:
+    with Reference(a) as first, Adaptable(b) as second, blaming(a, b):
         return compare_machines(first, second, loaded, names=Names(*names) if names else _names(first, second))
 
 
@@ -245,7 +245,7 @@ def _broken(records: Sequence[Path]) -> tuple[Finding, ...]:
     """What is wrong on any of these machines by itself; of what is wrong on several, as the last one has it."""
     found: dict[str, Finding] = {}
     for path in records:
-        with RecordFile(path) as record:
+        with RecordFile(path) as record, blaming(path):
             found |= {finding.id: finding for finding in invariants.check(record)}
     return tuple(found.values())
 

@@ -22,7 +22,7 @@ from tdi.errors import TdiError
 from tdi.reaper import end_run
 from tdi.state import target
 from tdi.state.own_names import TEXTS
-from tdi.state.record import RecordFile, atomic_output
+from tdi.state.record import BYTES, RecordFile, atomic_output
 from tdi.state.reports import printable
 from tdi.state.target import _pattern as checked_pattern
 
@@ -50,6 +50,12 @@ class Recording:
 
     records: Mapping[str, Path]
     failures: Mapping[str, str]
+
+    def without(self, record: Path, why: str) -> "Recording":
+        """The same, but for the host of which `record` is: that failed."""
+        lost = {host: why for host, path in self.records.items() if path == record}
+        kept = {host: path for host, path in self.records.items() if host not in lost}
+        return Recording(kept, dict(sorted({**self.failures, **lost}.items())))
 
 
 def read_inventory(sources: Sequence[str], limit: str | None = None) -> Inventory:
@@ -234,8 +240,8 @@ def _with_meta(raw: Path, output: Path, extra: Mapping[str, Any]) -> None:
             size = 0
             while block := source.read(_BLOCK):
                 size += len(block)
-                if size > target.BYTES:
-                    raise TdiError(f"its record has no end; it was stopped after {target.BYTES} bytes")
+                if size > BYTES:
+                    raise TdiError(f"its record has no end; it was stopped after {BYTES} bytes")
                 copy.write(block)
     except (EOFError, gzip.BadGzipFile, ValueError, TypeError):
         raise TdiError("what it sends is not a record") from None

@@ -24,14 +24,12 @@ from urllib.parse import urlsplit
 
 from tdi import __version__
 from tdi.errors import TdiError
-from tdi.state.record import AGAIN, RecordFile, atomic_output
+from tdi.state.record import AGAIN, BYTES, RecordFile, atomic_output
 
 # -I and -S: nothing of the machine's own Python packages runs; -B: no byte code is left behind.
 PYTHON = ("python3", "-I", "-S", "-B", "-X", "utf8", "-")
 # A server with millions of files takes minutes; what takes longer hangs.
 SECONDS = 3600.0
-# Far beyond any machine: ten million objects. A machine that writes without end stops here.
-BYTES = 4 * 1024**3
 META_LINE = 1024 * 1024
 # A baseline of a million files is about 200 MB.
 BASELINE_BYTES = 512 * 1024**2

@@ -6,25 +6,11 @@ report escapes what means something in its own format.
 
 from collections import Counter
 
+from tdi.console import printable
 from tdi.state.compare import Comparison, Result
 from tdi.state.finding import Severity
 
-_SURROGATES = range(0xDC80, 0xDD00)
-"""How Python stands for single bytes of a name that is not UTF-8."""
-
-
-def printable(text: str) -> str:
-    r"""Return `text` with a visible escape for each character that is not visible: \n, \x1b, \xff, \u202e."""
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() else _escape(letter) for letter in text)
-
-
-def _escape(letter: str) -> str:
-    code = ord(letter)
-    if code in _SURROGATES:
-        return f"\\x{code - 0xDC00:02x}"
-    return letter.encode("unicode_escape").decode("ascii")
+__all__ = ["amount", "printable", "verdict"]
 
 
 def verdict(comparison: Comparison) -> tuple[str, str, str]:
