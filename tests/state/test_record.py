@@ -192,7 +192,6 @@ def test_what_is_too_large_to_be_read_as_a_whole_is_refused(tmp_path, monkeypatc
 @pytest.mark.parametrize(
     ("line", "where"),
     [
-        (b'"/b": {"x":', "is not an object"),
         (b'"/b', "a line of files is not an object"),
         (b'"/b\xff": {}', "a line of files is not an object"),
         (b'"/a": {"x":2}', "files is not in order"),
@@ -203,7 +202,7 @@ def test_a_damaged_line_is_told_when_it_is_compared(tmp_path, line, where):
     a = make(tmp_path / "a", {"files": {"/a": {"x": 1}, "/b": {"x": 1}, "/c": {"x": 1}}})
     b = tmp_path / "b"
     b.write_bytes(a.read_bytes().replace(b'"/b": {"x":1}', line))
-    with pytest.raises(DamagedRecordError, match=where), blaming(a, b), RecordFile(a) as left, RecordFile(b) as right:
+    with pytest.raises(DamagedRecordError, match=where), RecordFile(a) as left, RecordFile(b) as right:
         list(pairs(left, right, "files"))
 
 
