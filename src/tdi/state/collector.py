@@ -257,7 +257,7 @@ class Scope:
 
     def missing(self, reason: str) -> None:
         """Say that a part of the scope could not be collected."""
-        reason = " ".join(reason.split())
+        reason = redact(" ".join(reason.split()))
         if reason not in self.reasons:
             self.reasons.append(reason)
 
@@ -266,37 +266,71 @@ class Scope:
 
 REDACTED = "[redacted]"
 _HIDING = (
-    r"(?:pass(?:word|wd|phrase|code|(?:_\d+)?(?![\w-]))|pwd|secret|token|credentials?|(?:api|access|private)[-_]?key)"
+    r"(?:(?<!by)(?<!com)(?<!tres)pass(?:word|wd|phrase|code|(?:_\d+)?(?![\w-]))|pwd|secret|token(?!s)|credentials?|psk|jwt"
+    r"|(?:api|access|private|secret|shared|account|encryption|signing|license|master|app|fastopen|pre-?shared)[-_]?key|master-?auth|community"
+    # The name of what holds or limits one, and the tags of sudo's rules.
+    r"|(?:(?-i:(?<=_)AUTH)|(?<![\w-])key)(?==))(?!(?-i:(?<=PASSWD):\s))"
+    r"(?![-_.]?(?:s?[-_]?file|s?[-_]?path|s?[-_]?dir|name|limit|length|policy|timeout|tries|type|url|ttl|rounds|max"
+    r"|prompt|header|command|iz))"
 )
-_SECRET_NAME = re.compile(r"(?i)%s(?![a-z])|auth_?key" % _HIDING)
+_SECRET_NAME = r"(?i)%s(?![a-z])|auth_?key" % _HIDING
+# What is no secret whatever it is called: a file, a variable, a switch, the sources of nsswitch.conf.
+_PLAIN = (
+    r"(?![\"']?(?:(?:file|env|fd):|/(?:etc|run|var|usr|srv|opt|home|root|mnt|proc)/"
+    r"|\"\"|''|\$\w{1,64};|(?:(?-i:\$\{?[A-Z_]{2,64}\}?)|yes|no|on|off|true|false|none|null|files|compat|for|is|to)(?:[\s\"',;)]|$)))"
+)
 # In quotes, which somebody may have forgotten to close, or up to what ends a word.
-_VALUE = r"""("[^"]*"|'[^']*'|"[^"\n]*|'[^'\n]*|[^\s"',;]+)"""
+_VALUE = _PLAIN + r"""("[^"]*"|'[^']*'|"[^"\n]*|'[^'\n]*|[^\s"',;]+)"""
 # No pattern begins with a repetition, or has one without bound within another: each takes time in proportion to the
-# text, however hostile that is.
+# text, however hostile that is. They are compiled when the first text comes, which is not while files wait.
 _SECRETS = (
     # name=value and name: value, the name with a suffix (DB_PASSWORD_1); then --name value
-    (re.compile(r"(?i)(%s[\w-]{0,64}[\"']?\s*[=:]\s*)%s" % (_HIDING, _VALUE)), r"\g<1>" + REDACTED),
-    (re.compile(r"(?i)(\s--?[\w-]{0,64}?%s[\w-]{0,64}\s+)(?!-)%s" % (_HIDING, _VALUE)), r"\g<1>" + REDACTED),
-    (re.compile(r"(?i)\b((?:bearer|basic)\s+)[\w+/=.~-]{6,}"), r"\g<1>" + REDACTED),
+    r"(?i)(%s[\w-]{0,64}[\"']?\s*(?:[=!]?=[>~]?|:)\s*)%s" % (_HIDING, _VALUE),
+    r"(?i)(\s--?[\w-]{0,64}?%s[\w-]{0,64}\s+)(?!-)%s" % (_HIDING, _VALUE),
+    r"(?i)\b((?:bearer|basic)\s+)[\w+/=.~-]{6,}",
+    # headers, in which a scheme or the name of a cookie comes first; in quotes all is theirs
+    r"(?i)([\"'](?:proxy-)?(?:authorization|cookie)\s*:\s*)[^\"'\n]+",
+    r"(?i)\b((?:authorization|cookie)[\"']?(?:\s*:\s*|\s+)(?!\"\"|'')[\"']?(?:(?:bearer|basic|token|apikey)\s+)?)"
+    r"(?:[\w.-]{1,64}=[^\s\"';]{1,4096};\s){0,64}" + _VALUE,
     # name value, as directives of a configuration have it
-    (
-        re.compile(
-            r"(?i)((?:password|passwd|passphrase|secret|token|(?:api|access|private|auth)[-_]?key)[\"']?[ \t]+)(?!-)"
-            + _VALUE
-        ),
-        r"\g<1>" + REDACTED,
-    ),
+    r"(?i)((?:password|passwd|passphrase|requirepass|masterauth|secret|token|psk|community"
+    r"|(?:api|access|private|auth|secret|app|pre-?shared)[-_]?key)[\"']?[ \t]+)(?!-)" + _VALUE,
+    r"(?i)([?&](?:sig|signature|key|auth|code)=)[^\s\"'&;]+",
     # hashes of passwords, as crypt(3) and htpasswd write them
-    (re.compile(r"(\$(?:apr1|y|gy|7|[156]|2[abxy])\$)(?:[\w./=,+-]{1,64}\$){1,4}[\w./+=-]{8,}"), r"\g<1>" + REDACTED),
-    (re.compile(r"(\{S?SHA\d*\})[\w+/=]{8,}"), r"\g<1>" + REDACTED),
+    r"(\$(?:apr1|y|gy|7|[156]|2[abxy])\$)(?:[\w./=,+-]{1,64}\$){1,4}[\w./+=-]{8,}",
+    r"(\{S?SHA\d*\})[\w+/=]{8,}",
+    # tokens that say themselves what they are
+    r"\b(gh[pousr]_|github_pat_|glpat-|xox[abeprs]-|[sr]k_live_|AKIA|ASIA|eyJ|hooks\.slack\.com/services/)[\w./+=-]{10,}",
     # user:password@ of a URL, and a token in the place of the user's name
-    (re.compile(r"(://)(?:[^/\s:@]*:[^/\s]+|[^/\s:@]{16,})@"), r"\g<1>" + REDACTED + "@"),
-    (re.compile(r"(\s(?:-u|--user)[\s=]*[^\s:=-][^\s:=]*:)" + _VALUE), r"\g<1>" + REDACTED),
-    (
-        re.compile(r"\b((?:mysql|mariadb|sshpass|smbclient)\w{0,16}\b[^|;&]{0,400}?\s-p\s?)" + _VALUE),
-        r"\g<1>" + REDACTED,
-    ),
+    r"(://)(?:[^/\s:@]*:[^/\s]+|[^/\s:@]{16,})(?=@)",
+    # -u user:password, but not the user and group that a program shall run as
+    r"((?:\s(?:-[uU]|--(?:proxy-)?user|--auth)[\s=]*|\buser(?:name)?=)"
+    r"(?!\d+:\d+\b|([\w-]{1,32}):\2\b)[^\s:=%,-][^\s:=%,]{0,64}[:%])" + _VALUE,
+    # the environment of a container, of which only the names are kept, as elsewhere
+    r"(\s(?:-e|--env)[\s=]+[\"']?(?!(?:PATH|HOME|TZ|LANG|LC_[A-Z]+|USER|SHELL)=)[A-Z][A-Z0-9_]{1,64}=)" + _VALUE,
+    r"(\b(?:echo|printf)\s)[^|\n]{1,200}(?=\|\s?(?:sudo )?(?:/usr/s?bin/)?(?:ch)?passwd\b)",
+    r"(\bhtpasswd\s{1,4}-\w{0,8}b\w{0,8}\s{1,4}\S{1,256}\s{1,4}\S{1,256}\s{1,4})" + _VALUE,
 )
+# Programs whose short options take a secret: what each is called, and those options.
+_CLIENTS = (
+    (r"(?:mysql|mariadb)\w*(?:-\w+)*|7z[ar]?", r"p"),
+    (
+        r"sshpass|mongo(?:sh|dump|restore|export|import)?|(?:docker|podman|nerdctl) login|user(?:add|mod)|ncftp\w*",
+        r"p\s*",
+    ),
+    (r"redis-cli", r"a\s*"),
+    (r"curl", r"b\s*(?=[\"']?[\w.-]{1,64}=)"),
+    (r"snmp(?:walk|get\w*|set|bulk\w*|table|trap|inform|status)", r"[cAX]\s*"),
+    (r"ldap\w+|ssh-keygen|unzip|zip|sqlcmd|tsql|ipmitool|mosquitto_\w+|openssl", r"(?:[wNP]\s*|[kK]\s+)"),
+)
+_CLIENT = r"\b(?:%s)\b[^|;&\n]{0,400}" % "|".join("(%s)" % names for names, _ in _CLIENTS)
+
+
+def _without_options(found: re.Match[str]) -> str:
+    options = _CLIENTS[(found.lastindex or 1) - 1][1]
+    return re.sub(r"(\s-%s)(?!-)%s" % (options, _VALUE), r"\g<1>" + REDACTED, found.group())
+
+
 # The variables whose values are no secret; of all others only the names are kept.
 PLAIN_VARIABLES = re.compile(
     r"PATH|HOME|SHELL|USER|LOGNAME|MAILTO|MAILFROM|CRON_TZ|TZ|EDITOR|LANG(UAGE)?|LC_\w+|\w+_proxy|\w+_PROXY"
@@ -305,14 +339,14 @@ PLAIN_VARIABLES = re.compile(
 
 def redact(text: str) -> str:
     """Text of a command line or option without the values that look like secrets."""
-    for pattern, replacement in _SECRETS:
-        text = pattern.sub(replacement, text)
-    return text
+    for pattern in _SECRETS:
+        text = re.sub(pattern, r"\g<1>" + REDACTED, text)
+    return re.sub(_CLIENT, _without_options, text)
 
 
 def redact_value(name: str, value: str) -> str:
     """The value of a setting, unless the name says that it is a secret."""
-    return REDACTED if _SECRET_NAME.search(name) else redact(value)
+    return REDACTED if re.search(_SECRET_NAME, name) else redact(value)
 
 
 def variable(name: str, value: str) -> str:
@@ -1390,7 +1424,7 @@ def apt(machine: Machine, scope: Scope) -> None:
             known = scope.objects.setdefault(key, {"files": [], "components": []})
             known["files"] = sorted({*known["files"], path})
             known["components"] = sorted({*known["components"], *attributes.pop("components").split()})
-            known.update(attributes)
+            known.update((name, redact_value(name, value)) for name, value in attributes.items())
     for path in sorted(keyrings):
         for fingerprint, expires in openpgp_keys(machine, path):
             known = scope.objects.setdefault("key:" + fingerprint, {"files": [], "expires": expires})
@@ -1652,7 +1686,7 @@ def users(machine: Machine, scope: Scope) -> None:
         attributes = {
             "uid": number(fields[2]),
             "gid": number(fields[3]),
-            "gecos": fields[4],
+            "gecos": redact(fields[4]),
             "home": fields[5],
             "shell": fields[6],
             "groups": sorted(member.get(name, [])),
@@ -1721,7 +1755,7 @@ def sudoers(machine: Machine, scope: Scope) -> None:
                     # sudo ignores names with a dot or a tilde at the end.
                     pending += [where + "/" + name for name in machine.names(where) if not re.search(r"\.|~$", name)]
             if line and (include or not line.startswith("#") or re.match(r"#\d", line)):
-                scope.objects[path + ":" + line] = {}
+                scope.objects[path + ":" + redact(line)] = {}
 
 
 def authorized_keys(machine: Machine, scope: Scope) -> None:
@@ -1747,7 +1781,7 @@ def authorized_keys(machine: Machine, scope: Scope) -> None:
                 if found["options"]:
                     attributes["options"] = redact(found["options"])
                 if found["rest"]:
-                    attributes["comment"] = found["rest"].strip()
+                    attributes["comment"] = redact(found["rest"].strip())
                 scope.objects["%s:SHA256:%s" % (name, digest)] = attributes
 
 
@@ -1898,7 +1932,7 @@ def mount_table(machine: Machine, scope: Scope) -> None:
             scope.objects["configured:" + unescape(fields[1])] = {
                 "source": redact(unescape(fields[0])),
                 "type": fields[2],
-                "options": MOUNT_PASSWORD.sub(r"\1=" + REDACTED, fields[3]),
+                "options": redact(MOUNT_PASSWORD.sub(r"\1=" + REDACTED, fields[3])),
             }
     if not machine.live:
         scope.missing("what is mounted is known on a running machine only")
@@ -1911,7 +1945,7 @@ def mount_table(machine: Machine, scope: Scope) -> None:
         # The layers of a container's file system are not the machine's, nor what the host's disk reserves for whom.
         wanted = [
             option
-            for option in MOUNT_PASSWORD.sub(r"\1=" + REDACTED, options).split(",")
+            for option in redact(MOUNT_PASSWORD.sub(r"\1=" + REDACTED, options)).split(",")
             if not re.match(r"(lowerdir|upperdir|workdir|resuid|resgid|inode64|stripe|uuid)\b", option)
         ]
         attributes = {"type": kind, "options": sorted(set(wanted))}
@@ -1930,7 +1964,7 @@ def modules(machine: Machine, scope: Scope) -> None:
     directories = tuple(top + "/modprobe.d" for top in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"))
     for path in first_found(machine, directories, ".conf"):
         for line in significant(machine.text(path, 1 << 20)):
-            scope.objects.setdefault(" ".join(line.split()), {"file": path})
+            scope.objects.setdefault(redact(" ".join(line.split())), {"file": path})
 
 
 def limits(machine: Machine, scope: Scope) -> None:
@@ -2176,7 +2210,7 @@ def processes(machine: Machine, scope: Scope) -> None:
     for key, group in members.items():
         counts: dict[str, int] = {}
         for process in group:
-            words = " ".join(process.words) or process.program
+            words = " ".join([*process.words[:1], *map(in_quotes, process.words[1:])]) or process.program
             line = redact(re.sub(r"\b\d{5,}\b", "N", words))
             counts[line] = counts.get(line, 0) + 1
         # As many processes as processors is what programs start that are told to find out the number themselves.
@@ -2201,6 +2235,11 @@ def processes(machine: Machine, scope: Scope) -> None:
         if debt:
             attributes["restart_debt"] = debt[:50]
         scope.objects[key] = attributes
+
+
+def in_quotes(word: str) -> str:
+    """A word of a command line as a shell would need it, so that what is in it can be told from what follows."""
+    return word if not re.search(r"\s", word) else '"%s"' % word if '"' not in word else "'%s'" % word
 
 
 # Memory that has the name of a deleted file, and files that nobody installed.
@@ -2409,7 +2448,7 @@ def packet_filter(machine: Machine, scope: Scope) -> None:
             scope.missing("%s: %s" % (program, cut or output.strip()[:200]))
             continue
         for key, rules in read(output).items():
-            scope.objects["%s:%s" % (program.replace("-save", ""), key)] = {"rules": rules}
+            scope.objects["%s:%s" % (program.replace("-save", ""), key)] = {"rules": list(map(redact, rules))}
         if program == "nft":
             break
 
@@ -2649,7 +2688,8 @@ def probes(machine: Machine, scope: Scope) -> None:
                 parsed = json.loads(output[begin.start() :])
         if isinstance(parsed, dict) and status == 0:
             for part, value in parsed.items():
-                scope.objects["%s/%s" % (name, part)] = value if isinstance(value, dict) else {"value": value}
+                shown = without_secrets(value)
+                scope.objects["%s/%s" % (name, part)] = shown if isinstance(shown, dict) else {"value": shown}
             continue
         lines = output.split("\n")
         for pattern in probe.get("drop", []):
@@ -2666,6 +2706,20 @@ def probes(machine: Machine, scope: Scope) -> None:
         else:
             attributes["hash"] = hash_of(text.encode("utf-8", "surrogateescape"))
         scope.objects[name] = attributes
+
+
+def without_secrets(value: Any) -> Any:
+    """What a probe says, each text in it without the values that look like secrets."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, list):
+        return [without_secrets(item) for item in value]
+    if isinstance(value, dict):
+        return {
+            name: redact_value(name, item) if isinstance(item, str) else without_secrets(item)
+            for name, item in value.items()
+        }
+    return value
 
 
 # --- putting the record together -------------------------------------------------------------------------------------
