@@ -79,11 +79,15 @@ class OutOfTime(Exception):  # noqa: N818 - it is raised by a timer, not by a mi
     """A scope used up its time."""
 
 
+class NobodyWaits(Exception):  # noqa: N818 - see above
+    """Whoever asked for the record is gone."""
+
+
 class Settings:
     """What the caller asks for; every part may be left out of the JSON object."""
 
     def __init__(self, given: dict[str, Any]) -> None:
-        unknown = set(given) - {"text", "probes", "exclude", "scopes", "root", "make_baseline"}
+        unknown = set(given) - {"text", "probes", "exclude", "scopes", "root", "make_baseline", "lifeline"}
         if unknown:
             raise ValueError("unknown settings: " + ", ".join(sorted(unknown)))
         self.root = given.get("root") or "/"
@@ -93,6 +97,8 @@ class Settings:
         self.probes = list(given.get("probes") or [])
         self.scopes = given.get("scopes")
         self.make_baseline = bool(given.get("make_baseline"))
+        # Whether standard input stays open for as long as somebody waits for the record.
+        self.lifeline = bool(given.get("lifeline"))
 
 
 # --- reading the machine ---------------------------------------------------------------------------------------------
@@ -2756,7 +2762,11 @@ def collect_small_scopes(machine: Machine, output: int, wanted: list[str]) -> No
     def out_of_time(*_: object) -> None:
         raise OutOfTime
 
+    def end(*_: object) -> None:
+        raise SystemExit  # which ends a command that runs just now, too
+
     signal.signal(signal.SIGALRM, out_of_time)
+    signal.signal(signal.SIGTERM, end)
     for name in wanted:
         scope = Scope()
         began = time.monotonic()
@@ -2882,14 +2892,28 @@ def hand_over(describer: Describer, output: int) -> None:
     describer.size = 0
 
 
-def receive(pipes: list[int]) -> Iterator[tuple[int, dict[str, Any], bytes]]:
-    """The (pipe, header, body) of what children write, as it comes, until each has ended; half a part is left out."""
+def receive(pipes: list[int], *, lifeline: bool) -> Iterator[tuple[int, dict[str, Any], bytes]]:
+    """The (pipe, header, body) of what children write, as it comes, until each has ended; half a part is left out.
+
+    NobodyWaits when nobody reads standard output any more or, with a `lifeline`, holds standard input open.
+    """
     buffers = {pipe: bytearray() for pipe in pipes}
+    poll = select.poll()
+    for pipe in pipes:
+        poll.register(pipe, select.POLLIN)
+    for end in (0, 1) if lifeline else (1,):
+        poll.register(end, 0)
     while buffers:
-        for pipe in select.select(list(buffers), [], [])[0]:
+        for pipe, events in poll.poll():
+            if pipe not in buffers:
+                if events & (select.POLLHUP | select.POLLERR):
+                    raise NobodyWaits
+                poll.unregister(pipe)
+                continue
             data = os.read(pipe, 1 << 20)
             if not data:
                 del buffers[pipe]
+                poll.unregister(pipe)
                 os.close(pipe)
                 continue
             buffer = buffers[pipe]
@@ -3037,12 +3061,17 @@ def record(settings: Settings, output: IO[bytes]) -> None:
     scopes: dict[str, tuple[dict[str, Any], list[bytes]]] = {}
     seconds = {}
     files = FilesResult()
-    for pipe, header, body in receive(pipes):
-        if pipe == small_pipe:
-            scopes[header["scope"]] = (header, body.split(b"\n") if body else [])
-            seconds[header["scope"]] = header["seconds"]
-        else:
-            files.add(header, body)
+    try:
+        for pipe, header, body in receive(pipes, lifeline=settings.lifeline):
+            if pipe == small_pipe:
+                scopes[header["scope"]] = (header, body.split(b"\n") if body else [])
+                seconds[header["scope"]] = header["seconds"]
+            else:
+                files.add(header, body)
+    except NobodyWaits:
+        for child in children:
+            os.kill(child, signal.SIGTERM)
+        os._exit(1)
     files_done = time.monotonic()
     for child in children:
         os.waitpid(child, 0)
