@@ -101,3 +101,16 @@ def test_a_collector_that_nobody_waits_for_ends_with_all_that_it_started(tmp_pat
     getattr(process, end).close()
     assert process.wait(10) == 1
     assert within(5, lambda: not running(*hanging))
+
+
+def test_a_list_that_is_too_long_to_be_read_is_said_to_be_missing(tmp_path: Path):
+    write(tmp_path, "etc/cron.d/long", "* * * * * root x\n" * 100_000)
+    (tmp_path / "etc" / "cron.d" / "directory").mkdir()
+    (tmp_path / "etc" / "cron.d" / "null").symlink_to("/dev/null")
+    os.mkfifo(tmp_path / "etc" / "fstab")
+    found = collect(tmp_path, scopes=["cron", "users"])
+    assert (found["cron"]["status"], found["cron"]["reason"]) == (
+        "partial",
+        "/etc/cron.d/long: larger than 1048576 bytes",
+    )
+    assert found["users"]["status"] == "ok"

@@ -104,6 +104,10 @@ class Settings:
 # --- reading the machine ---------------------------------------------------------------------------------------------
 
 
+# No file is there, or nothing that holds text: a directory, a device, a loop of links.
+NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.ENXIO, errno.ENODEV)
+
+
 class Machine:
     """The machine under `root`: reads its files and runs its commands, both within bounds."""
 
@@ -111,6 +115,7 @@ class Machine:
         self.settings = settings
         self.prefix = settings.prefix
         self.live = not self.prefix
+        self.unread: list[str] = []
         self.booted = self.live and os.path.isdir("/run/systemd/system")
         self.users = self._names("/etc/passwd")
         self.groups = self._names("/etc/group")
@@ -168,7 +173,7 @@ class Machine:
         try:
             status = os.fstat(file)
             if not stat.S_ISREG(status.st_mode):
-                raise OSError(22, "not a regular file", path)
+                raise OSError(errno.EINVAL, "not a regular file", path)
             parts: list[bytes] = []
             left = limit + 1
             while left > 0:
@@ -177,15 +182,17 @@ class Machine:
                     return b"".join(parts)
                 parts.append(part)
                 left -= len(part)
-            raise OSError(27, "larger than %d bytes" % limit, path)
+            raise OSError(errno.EFBIG, "larger than %d bytes" % limit, path)
         finally:
             os.close(file)
 
     def text(self, path: str, limit: int = PARSED_LIMIT) -> str:
-        """The content of `path`, empty if there is no such regular file."""
+        """The content of `path`, empty if there is no such regular file; what is there and not read is noted."""
         try:
             return self.bytes(path, limit).decode("utf-8", "surrogateescape")
-        except OSError:
+        except OSError as error:
+            if error.errno not in NO_FILE:
+                self.unread.append("%s: %s" % (path, error.strerror))
             return ""
 
     def names(self, directory: str) -> list[str]:
@@ -337,6 +344,12 @@ def _without_options(found: re.Match[str]) -> str:
     return re.sub(r"(\s-%s)(?!-)%s" % (options, _VALUE), r"\g<1>" + REDACTED, found.group())
 
 
+# Without one of these none of the patterns matches; most texts have none.
+_SUSPICIOUS = (
+    r"(?i)pass|pwd|secret|token|cred|psk|jwt|key|auth|commu|bearer|basic|cookie|sig|code|\$|\{s|gh\w_|_pat_|glpat|xox|live_"
+    r"|akia|asia|eyj|hooks|://|\s-[ue]|user|env|echo|printf|mysql|maria|7z|mongo|docker|podman|nerdctl|ncftp|redis|curl"
+    r"|snmp|ldap|zip|sql|ipmi|mosq|openssl"
+)
 # The variables whose values are no secret; of all others only the names are kept.
 PLAIN_VARIABLES = re.compile(
     r"PATH|HOME|SHELL|USER|LOGNAME|MAILTO|MAILFROM|CRON_TZ|TZ|EDITOR|LANG(UAGE)?|LC_\w+|\w+_proxy|\w+_PROXY"
@@ -345,6 +358,8 @@ PLAIN_VARIABLES = re.compile(
 
 def redact(text: str) -> str:
     """Text of a command line or option without the values that look like secrets."""
+    if not re.search(_SUSPICIOUS, text):
+        return text
     for pattern in _SECRETS:
         text = re.sub(pattern, r"\g<1>" + REDACTED, text)
     return re.sub(_CLIENT, _without_options, text)
@@ -2177,15 +2192,20 @@ def all_processes(machine: Machine) -> dict[int, Process]:
 
 def look_inside(process: Process) -> None:
     """Look into a process; in a container even root may do so only as the process's own user."""
+    as_owner(process.uid, process.gid, process.look_inside)
+
+
+def as_owner(uid: int, gid: int, look: Callable[[], Any]) -> Any:
+    """What `look` finds, as root or, where root may not, as the user that a process belongs to."""
     try:
-        process.look_inside()
+        return look()
     except PermissionError:
-        if not process.uid or os.geteuid():
+        if not uid or os.geteuid():
             raise
-        os.setegid(process.gid)
-        os.seteuid(process.uid)
+        os.setegid(gid)
+        os.seteuid(uid)
         try:
-            process.look_inside()
+            return look()
         finally:
             os.seteuid(0)
             os.setegid(0)
@@ -2196,7 +2216,9 @@ def own_root(machine: Machine) -> bool:
     if not machine.live:
         return False
     try:
-        return os.path.samestat(os.stat("/proc/1/root/"), os.stat("/"))
+        first = os.stat("/proc/1")
+        root = as_owner(first.st_uid, first.st_gid, lambda: os.stat("/proc/1/root/"))
+        return os.path.samestat(root, os.stat("/"))
     except OSError:
         return False
 
@@ -2779,6 +2801,9 @@ def collect_small_scopes(machine: Machine, output: int, wanted: list[str]) -> No
             scope.missing("%s: %s" % (type(error).__name__, error))
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
+        for reason in machine.unread:
+            scope.missing(reason)
+        machine.unread.clear()
         header = status_of(scope)
         body = "\n".join(
             encode_key(key) + ": " + encode(attributes) for key, attributes in sorted(scope.objects.items())
