@@ -5,8 +5,13 @@ import gzip
 import json
 import os
 import secrets
+import subprocess
+import sys
+import tempfile
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -641,3 +646,38 @@ def test_a_fleet_of_containers(tmp_path: Path, tdi: Any):
     everything = b"\n".join([*texts, ended.out.encode(), ended.err.encode()]).decode("utf-8", "replace")
     assert "keeper" in everything
     assert [word for word in [*secret, stored] if word in everything] == []
+
+
+def test_nothing_is_left_of_a_run_that_is_killed_outright(tmp_path: Path):
+    hanging = f"76.{os.getpid()}"
+    ssh = tmp_path / "ssh"
+    ssh.write_text(f"#!/bin/sh\nexec sleep {hanging}\n")
+    ssh.chmod(0o755)
+    inventory = tmp_path / "inventory"
+    inventory.write_text(f"[all:vars]\nansible_ssh_executable={ssh}\n[web]\nweb1\nweb2\n")
+    short = tempfile.TemporaryDirectory()  # a long one is not taken
+    temporary = Path(short.name)
+
+    def hangs() -> bool:
+        mark = f"sleep\0{hanging}\0".encode()
+        found = (directory / "cmdline" for directory in Path("/proc").glob("[0-9]*"))
+        return any(mark == file.read_bytes() for file in found if file.exists())
+
+    def within(seconds: float, condition: Callable[[], bool]) -> bool:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            with suppress(OSError):  # a process may end while we look
+                if condition():
+                    return True
+            time.sleep(0.1)
+        return False
+
+    command = [sys.executable, "-m", "tdi", "state", "fleet", "-i", str(inventory)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ, "TMPDIR": str(temporary)})
+    assert within(60, hangs)
+    assert list(temporary.iterdir())
+    process.kill()
+    process.wait()
+    assert within(15, lambda: not hangs())
+    assert within(15, lambda: not list(temporary.iterdir()))
+    short.cleanup()

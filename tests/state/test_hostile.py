@@ -86,7 +86,7 @@ def within(seconds: float, condition: Callable[[], bool]) -> bool:
 def test_a_collector_that_nobody_waits_for_ends_with_all_that_it_started(tmp_path: Path, end: str):
     hanging = ("sleep", f"31.{os.getpid()}{len(end)}")
     probe = {"name": "hanging", "command": hanging, "timeout": 60}
-    settings = {"root": str(tmp_path), "lifeline": True, "scopes": ["probes", "files"], "probes": [probe]}
+    settings = {"root": str(tmp_path), "lifeline": 0, "scopes": ["probes", "files"], "probes": [probe]}
     program = SOURCE.read_bytes()
     process = subprocess.Popen(
         [sys.executable, *START[1:], json.dumps(settings), str(len(program))],

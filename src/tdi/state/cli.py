@@ -3,7 +3,6 @@
 import io
 import json
 import re
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -163,20 +162,22 @@ def fleet_command(
     one: a host that was not reached or not recorded completely. 2 comes before 1, for the fleet may be worse than what
     was found; the report has the differences of all others nevertheless.
     """
+    from tdi.run import new_run  # noqa: PLC0415 (see below)
     from tdi.state import fleet as fleets  # noqa: PLC0415 (`--help` and small commands stay quick)
     from tdi.state.reports import fleet as fleet_report  # noqa: PLC0415
 
     loaded = load_rules(rules)
-    with tempfile.TemporaryDirectory(prefix="tdi-fleet-") as scratch:
+    with new_run() as run:
         found = fleets.run_fleet(
             inventories,
-            output or Path(scratch),
+            output or run.directory,
             reference=reference,
             limit=limit,
             rules=loaded,
             text=text,
             forks=forks,
             become=become,
+            run=run,
         )
     document = json.dumps(found.as_json(), indent=2) + "\n"
     if output:

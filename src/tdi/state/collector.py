@@ -97,8 +97,8 @@ class Settings:
         self.probes = list(given.get("probes") or [])
         self.scopes = given.get("scopes")
         self.make_baseline = bool(given.get("make_baseline"))
-        # Whether standard input stays open for as long as somebody waits for the record.
-        self.lifeline = bool(given.get("lifeline"))
+        # The number of an open file whose other end is open for as long as somebody waits for the record.
+        self.lifeline = given.get("lifeline")
 
 
 # --- reading the machine ---------------------------------------------------------------------------------------------
@@ -2917,16 +2917,16 @@ def hand_over(describer: Describer, output: int) -> None:
     describer.size = 0
 
 
-def receive(pipes: list[int], *, lifeline: bool) -> Iterator[tuple[int, dict[str, Any], bytes]]:
+def receive(pipes: list[int], *, lifeline: int | None) -> Iterator[tuple[int, dict[str, Any], bytes]]:
     """The (pipe, header, body) of what children write, as it comes, until each has ended; half a part is left out.
 
-    NobodyWaits when nobody reads standard output any more or, with a `lifeline`, holds standard input open.
+    NobodyWaits when the other end of standard output or of the `lifeline` is closed.
     """
     buffers = {pipe: bytearray() for pipe in pipes}
     poll = select.poll()
     for pipe in pipes:
         poll.register(pipe, select.POLLIN)
-    for end in (0, 1) if lifeline else (1,):
+    for end in {1, 1 if lifeline is None else lifeline}:
         poll.register(end, 0)
     while buffers:
         for pipe, events in poll.poll():

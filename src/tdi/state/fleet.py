@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tdi.errors import TdiError
+from tdi.run import Run
 from tdi.state import explain, invariants
 from tdi.state.common_state import write_common_state
 from tdi.state.compare import SECRETS_END, SMALLEST_SECRET, Comparison, Result
@@ -136,6 +137,7 @@ def run_fleet(
     text: Sequence[str] = (),
     forks: int | None = None,
     become: bool | None = None,
+    run: Run,
 ) -> Fleet:
     """Record the hosts of an inventory and compare each with `reference`.
 
@@ -148,7 +150,7 @@ def run_fleet(
     hosts = tuple(sorted({*inventory.hosts, *asked}))
     if len(hosts) == 1 and not record:
         raise TdiError(f"{hosts[0]} is the only host: there is nothing to compare it with.", "Name a --reference.")
-    recording = record_hosts(sources, hosts, work, text=text, forks=forks, become=become)
+    recording = record_hosts(sources, hosts, work, text=text, forks=forks, become=become, run=run)
     if record:
         said = f"the record {record}"
         return compare_fleet(recording, Reference(record), said, rules, every_allowance_needed=not limit)

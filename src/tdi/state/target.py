@@ -118,7 +118,7 @@ def record(
     """
     machine = parse_target(target)
     settings: dict[str, Any] = {
-        "lifeline": True,
+        "lifeline": 0,
         "text": [_pattern(pattern) for pattern in text],
         "probes": [_probe(probe) for probe in probes],
         "exclude": list(exclude),
