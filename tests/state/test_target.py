@@ -141,6 +141,10 @@ def test_an_account_that_says_on_standard_output_why_it_does_nothing_is_quoted(p
     assert "currently not available" in failure("ssh://h", tmp_path / "r.json").what
 
 
+def test_a_scope_that_there_is_none_of_is_refused(tmp_path):
+    assert "no scope 'fyles'" in failure("ssh://h", tmp_path / "r.json", scopes=["files", "fyles"]).what
+
+
 def test_a_password_in_a_target_is_not_repeated(tmp_path):
     assert "hunter2" not in failure("ssh://me:hunter2@h", tmp_path / "r.json").what
 

@@ -24,7 +24,7 @@ from typing import IO, Any
 
 from tdi import __version__
 from tdi.errors import TdiError
-from tdi.state.record import AGAIN, BYTES, RecordFile, atomic_output
+from tdi.state.record import AGAIN, BYTES, RecordFile, atomic_output, schema
 
 # -I and -S: nothing of the machine's own Python packages runs; -B: no byte code is left behind.
 PYTHON = ("python3", "-I", "-S", "-B", "-X", "utf8", "-")
@@ -124,6 +124,9 @@ def record(
         "exclude": list(exclude),
     }
     if scopes is not None:
+        known = sorted(schema()["properties"]["scopes"]["properties"])
+        if unknown := sorted(set(scopes) - set(known)):
+            raise TdiError(f"There is no scope {unknown[0]!r}.", f"The scopes are {', '.join(known)}.")
         settings["scopes"] = list(scopes)
     if baseline is not None and (scopes is None or "files" in scopes):
         settings["make_baseline"] = True
