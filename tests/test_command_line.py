@@ -17,13 +17,23 @@ from tdi.verdict import MachineOutcome, Result, SameState, Step, Verdict
 
 @pytest.mark.parametrize(
     "arguments",
-    [("no-such-command",), ("verdict", "--no-such-option"), ("verdict", "extra"), ("try",), ()],
-)
+    [
+        ("no-such-command",), ("verdict", "--no-such-option"), ("verdict", "extra"), ("try",), ("state", "record"),
+        ("state", "record", "local://"), ("state", "diff", "a", "/tmp"), ("state", "diff", "a", "b", "--format", "x"),
+    ],
+)  # fmt: skip
 def test_a_wrong_call_is_code_2_and_says_what_is_wrong(tdi: Callable[..., Ended], arguments: tuple[str, ...]):
     ended = tdi(*arguments)
     assert ended.code == 2
+    wrong, remedy = ended.err.splitlines()
+    assert wrong.startswith("tdi: ")
+    assert remedy.endswith("--help` says how to call it.")
+
+
+def test_without_a_command_it_shows_its_help(tdi: Callable[..., Ended]):
+    ended = tdi()
+    assert ended.code == 2
     assert "Usage" in ended.out + ended.err
-    assert "Traceback" not in ended.err
 
 
 def test_every_command_has_help(tdi: Callable[..., Ended]):
@@ -48,7 +58,8 @@ def test_every_command_has_help(tdi: Callable[..., Ended]):
         (OSError("odd"), 2, "tdi: odd\n"),
         (KeyboardInterrupt(), 130, "Interrupted"),
         (click.Abort(), 130, "Interrupted"),
-        (click.ClickException("not so"), 2, "Error: not so"),
+        (click.ClickException("not so"), 2, "tdi: not so"),
+        (TdiError("a \x1b[31mmachine\nsaid \u202e this"), 2, "tdi: a \\x1b[31mmachine\\nsaid \\u202e this\n"),
     ],
 )
 def test_whatever_ends_a_command_has_its_code_and_its_line(

@@ -38,8 +38,15 @@ def main() -> None:
     except TdiError as error:
         console.fail(error.what, error.remedy)
         code = ExitCode.COULD_NOT_RUN
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        code = ExitCode.COULD_NOT_RUN
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "tdi"
+        console.fail(error.format_message(), f"`{where} --help` says how to call it.")
+        code = ExitCode.COULD_NOT_RUN
+    except click.ClickException as error:
+        console.fail(error.format_message())
         code = ExitCode.COULD_NOT_RUN
     except (KeyboardInterrupt, click.exceptions.Abort):
         console.fail("Interrupted; everything of this run was removed.")

@@ -28,7 +28,10 @@ _started = time.monotonic()
 
 
 def printable(text: str) -> str:
-    r"""Return `text` with a visible escape for each character that is not visible: \n, \x1b, \xff, \u202e."""
+    r"""Return `text` with a visible escape for each character that is not visible: \n, \x1b, \xff, \u202e.
+
+    What comes from a machine is never trusted, and errors quote what machines say.
+    """
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else _escape(letter) for letter in text)
@@ -41,20 +44,16 @@ def _escape(letter: str) -> str:
     return letter.encode("unicode_escape").decode("ascii")
 
 
-def _lines(text: str) -> str:
-    return "\n".join(printable(line.expandtabs(4)) for line in text.split("\n"))
-
-
 def say(message: str) -> None:
     """One line of progress, with the seconds since the start."""
-    err.print(f"[{time.monotonic() - _started:6.1f} s] {_lines(message)}", markup=False)
+    err.print(f"[{time.monotonic() - _started:6.1f} s] {printable(message)}", markup=False)
 
 
 def fail(what: str, remedy: str = "") -> None:
     """An error: what is wrong, and in a second line what to do."""
-    err.print(f"tdi: {_lines(what)}", markup=False, style="bold red" if sys.stderr.isatty() else None)
+    err.print(f"tdi: {printable(what)}", markup=False, style="bold red" if sys.stderr.isatty() else None)
     if remedy:
-        err.print(f"     {_lines(remedy)}", markup=False)
+        err.print(f"     {printable(remedy)}", markup=False)
 
 
 def beside(console: Console, margin: Text, *parts: Text) -> None:

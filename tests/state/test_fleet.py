@@ -5,8 +5,13 @@ import gzip
 import json
 import os
 import secrets
+import subprocess
+import sys
+import tempfile
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -20,7 +25,7 @@ from tdi.project import Project
 from tdi.state.common_state import write_common_state
 from tdi.state.compare import Result
 from tdi.state.finding import Severity
-from tdi.state.fleet import Fleet, Status, compare_fleet
+from tdi.state.fleet import Fleet, Status, _with_common_state, compare_fleet
 from tdi.state.fleet_recording import Recording, read_inventory
 from tdi.state.own_names import Own, Reference
 from tdi.state.record import RecordFile, ScopeHeader, ScopeStatus, validate
@@ -128,6 +133,34 @@ def test_no_machine_s_secret_is_in_the_common_state(hosts: Hosts):
         [(key, text)] = common.objects("files")
     assert key == MACHINE_ID
     assert "hash" not in json.loads(text)
+
+
+def test_a_host_that_sends_nonsense_is_reported_and_the_others_go_on(hosts: Hosts):
+    for name in ("web1", "web2", "web3"):
+        hosts.add(name, {"files": {"/etc/x": file(hash=f"b2:{name}")}})
+    hosts.add("evil", {"files": {"/etc/x": file(mode="rwx", origin=5), "/tmp/y": file(mode=[])}})
+    hosts.records = dict(sorted(hosts.records.items()))
+    reference = Reference(hosts.records["web1"])
+    fleet = compare_fleet(Recording(hosts.records, {}), reference, "web1", itself="web1")
+    [evil] = fleet.with_status(Status.NOT_RECORDED)
+    assert (evil.name, evil.why[:49]) == ("evil", "what it sends is not a record: files '/etc/x': 'r")
+    assert found(fleet) == {"/etc/x": ("web2", "web3")}
+    assert fleet.result is Result.UNKNOWN
+
+
+def test_a_host_that_sends_nonsense_has_no_say_in_the_common_state(hosts: Hosts):
+    hosts.add("evil", {"files": {"/var/log/x": {"type": "file", "mode": 7}}})
+    path = hosts.records["evil"]
+    with gzip.open(path) as opened:
+        content = opened.read()
+    path.write_bytes(gzip.compress(content.replace(b'"mode":7', b'"mode":')))
+    for name in ("web1", "web2"):
+        hosts.add(name, {"files": {"/var/log/x": file()}})
+    recording = _with_common_state(
+        Recording(hosts.records, {}), tuple(hosts.records), hosts.where / "common.json", Rules()
+    )
+    assert sorted(recording.records) == ["web1", "web2"]
+    assert "is not an object" in recording.failures["evil"]
 
 
 # --- own names and addresses -----------------------------------------------------------------------------------------
@@ -359,7 +392,7 @@ def test_what_is_wrong_in_one_object_is_told_apart_as_the_report_says_it(hosts: 
     ]
     debts = {shared.hosts: shared.finding.why for shared in fleet.findings if shared.finding.scope == "processes"}
     assert set(debts) == {("a", "b"), ("c",)}
-    assert debts["c",] == "Process x is older than what it runs: its program /y was replaced."
+    assert debts["c",] == "Process x is older than what it runs: its program /y was replaced or removed."
 
 
 def test_what_is_wrong_is_called_as_it_is_on_its_host(hosts: Hosts):
@@ -618,3 +651,38 @@ def test_a_fleet_of_containers(tmp_path: Path, tdi: Any):
     everything = b"\n".join([*texts, ended.out.encode(), ended.err.encode()]).decode("utf-8", "replace")
     assert "keeper" in everything
     assert [word for word in [*secret, stored] if word in everything] == []
+
+
+def test_nothing_is_left_of_a_run_that_is_killed_outright(tmp_path: Path):
+    hanging = f"76.{os.getpid()}"
+    ssh = tmp_path / "ssh"
+    ssh.write_text(f"#!/bin/sh\nexec sleep {hanging}\n")
+    ssh.chmod(0o755)
+    inventory = tmp_path / "inventory"
+    inventory.write_text(f"[all:vars]\nansible_ssh_executable={ssh}\n[web]\nweb1\nweb2\n")
+    short = tempfile.TemporaryDirectory()  # a long one is not taken
+    temporary = Path(short.name)
+
+    def hangs() -> bool:
+        mark = f"sleep\0{hanging}\0".encode()
+        found = (directory / "cmdline" for directory in Path("/proc").glob("[0-9]*"))
+        return any(mark == file.read_bytes() for file in found if file.exists())
+
+    def within(seconds: float, condition: Callable[[], bool]) -> bool:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            with suppress(OSError):  # a process may end while we look
+                if condition():
+                    return True
+            time.sleep(0.1)
+        return False
+
+    command = [sys.executable, "-m", "tdi", "state", "fleet", "-i", str(inventory)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ, "TMPDIR": str(temporary)})
+    assert within(60, hangs)
+    assert list(temporary.iterdir())
+    process.kill()
+    process.wait()
+    assert within(15, lambda: not hangs())
+    assert within(15, lambda: not list(temporary.iterdir()))
+    short.cleanup()

@@ -1,13 +1,18 @@
 """Machines that are large, deep or odd on purpose: recorded in bounded time, and said in short lines."""
 
+import json
 import os
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from test_collector import collect, write
+from test_collector import SOURCE, collect, write
+
+from tdi.state.target import START
 
 
 @pytest.fixture
@@ -55,3 +60,57 @@ def test_a_line_of_a_megabyte_does_not_hold_a_scope_up(tmp_path: Path, name: str
     found = collect(tmp_path, scopes=["cron", "sudoers", "mounts"])
     assert time.monotonic() - began < 20
     assert not [scope for scope in found.values() if "stopped after" in (scope["reason"] or "")]
+
+
+def running(*words: str) -> bool:
+    """Whether a process with exactly this command line runs."""
+    wanted = "\0".join(words).encode() + b"\0"
+
+    def arguments(directory: Path) -> bytes:
+        with suppress(OSError):
+            return (directory / "cmdline").read_bytes()
+        return b""
+
+    return any(arguments(directory) == wanted for directory in Path("/proc").glob("[0-9]*"))
+
+
+def within(seconds: float, condition: Callable[[], bool]) -> bool:
+    """Whether a condition holds before so many seconds are over."""
+    until = time.monotonic() + seconds
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.05)
+    return condition()
+
+
+@pytest.mark.parametrize("end", ["stdin", "stdout"])
+def test_a_collector_that_nobody_waits_for_ends_with_all_that_it_started(tmp_path: Path, end: str):
+    hanging = ("sleep", f"31.{os.getpid()}{len(end)}")
+    probe = {"name": "hanging", "command": hanging, "timeout": 60}
+    settings = {"root": str(tmp_path), "lifeline": 0, "scopes": ["probes", "files"], "probes": [probe]}
+    program = SOURCE.read_bytes()
+    process = subprocess.Popen(
+        [sys.executable, *START[1:], json.dumps(settings), str(len(program))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        bufsize=0,
+    )
+    assert process.stdin
+    process.stdin.write(program)
+    assert within(20, lambda: running(*hanging))
+    getattr(process, end).close()
+    assert process.wait(10) == 1
+    assert within(5, lambda: not running(*hanging))
+
+
+def test_a_list_that_is_too_long_to_be_read_is_said_to_be_missing(tmp_path: Path):
+    write(tmp_path, "etc/cron.d/long", "* * * * * root x\n" * 100_000)
+    (tmp_path / "etc" / "cron.d" / "directory").mkdir()
+    (tmp_path / "etc" / "cron.d" / "null").symlink_to("/dev/null")
+    os.mkfifo(tmp_path / "etc" / "fstab")
+    found = collect(tmp_path, scopes=["cron", "users"])
+    assert (found["cron"]["status"], found["cron"]["reason"]) == (
+        "partial",
+        "/etc/cron.d/long: larger than 1048576 bytes",
+    )
+    assert found["users"]["status"] == "ok"

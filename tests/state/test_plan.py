@@ -127,8 +127,8 @@ def test_a_conffile_that_the_change_deletes_does_not_hide_in_the_upgrade_of_its_
     packages = ({"x": package("1")}, {"x": package("2", conffiles={path: "missing"})})
     files = ({path: file(origin=of_package("x", "conffile"), text="a\n"), "/usr/x": file(origin=of_package("x"))}, {})
     lines = list(planned(tmp_path, packages=packages, files=files).lines())
-    assert lines[0] == "~ packages x: 1 → 2 (+1 more inside)"
-    assert lines[1] == f"- files {path} (+1 more inside)"
+    assert lines[0] == "~ packages x: 1 → 2 (with 1 in files)"
+    assert lines[1] == f"- files {path} (with 1 in packages)"
 
 
 def test_a_text_inside_of_something_else_is_told_with_its_path(tmp_path: Path):
@@ -136,5 +136,5 @@ def test_a_text_inside_of_something_else_is_told_with_its_path(tmp_path: Path):
     setting = {"configured:net.x": {"value": "1", "file": path}}
     lines = list(planned(tmp_path, sysctl=({}, setting), files=({}, {path: file(text="net.x = 1\n")})).lines())
     assert [line.strip() for line in lines[:3]] == [
-        "+ sysctl configured:net.x (+1 more inside)", f"+ {path}", "@@ -0,0 +1 @@"
+        "+ sysctl configured:net.x (with 1 in files)", f"+ {path}", "@@ -0,0 +1 @@"
     ]  # fmt: skip

@@ -3,16 +3,20 @@
 import gzip
 import json
 import os
+import time
 import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from tdi.errors import TdiError
+from tdi.state import record as record_module
 from tdi.state.record import (
+    DamagedRecordError,
     RecordFile,
     ScopeHeader,
     ScopeStatus,
+    blaming,
     pairs,
     read_meta,
     schema,
@@ -163,6 +167,62 @@ def test_a_newer_schema_in_the_canonical_layout_is_refused(record):
 def test_a_missing_file_and_a_directory_are_refused(tmp_path):
     assert "no record" in refused(tmp_path / "none").what
     assert "cannot be read" in refused(tmp_path).what
+
+
+def test_what_is_no_plain_file_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    for path in (tmp_path / "fifo", Path("/dev/zero")):
+        assert "not a file" in refused(path).what
+
+
+def test_a_file_that_was_compressed_to_do_harm_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(record_module, "BYTES", 10_000_000)
+    path = tmp_path / "bomb.json.gz"
+    path.write_bytes(gzip.compress(b'{"schema": 1,\n"meta": {}' + b" " * 20_000_000))
+    assert "truncated or damaged" in refused(path).what
+
+
+def test_what_is_too_large_to_be_read_as_a_whole_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(record_module, "WHOLE", 1000)
+    path = tmp_path / "r"
+    path.write_text(" " * 1001)
+    assert "too large" in refused(path).what
+
+
+@pytest.mark.parametrize(
+    ("line", "where"),
+    [
+        (b'"/b', "a line of files is not an object"),
+        (b'"/b\xff": {}', "a line of files is not an object"),
+        (b'"/a": {"x":2}', "files is not in order"),
+        (b'"/0": {"x":2}', "files is not in order"),
+    ],
+)
+def test_a_damaged_line_is_told_when_it_is_compared(tmp_path, line, where):
+    a = make(tmp_path / "a", {"files": {"/a": {"x": 1}, "/b": {"x": 1}, "/c": {"x": 1}}})
+    b = tmp_path / "b"
+    b.write_bytes(a.read_bytes().replace(b'"/b": {"x":1}', line))
+    with pytest.raises(DamagedRecordError, match=where), RecordFile(a) as left, RecordFile(b) as right:
+        list(pairs(left, right, "files"))
+
+
+def test_a_very_long_line_is_parsed_once(tmp_path):
+    a = make(tmp_path / "a", {"files": {f"/{number:04d}": {} for number in range(3000)}})
+    b = make(tmp_path / "b", {"files": {"/9999": {"x": "x" * 3_000_000}}})
+    began = time.process_time()
+    with RecordFile(a) as left, RecordFile(b) as right:
+        assert len(list(pairs(left, right, "files"))) == 3001
+    assert time.process_time() - began < 2
+
+
+def test_the_record_that_is_damaged_is_blamed_and_no_other(tmp_path):
+    sound = make(tmp_path / "sound", {"files": {}})
+    wrong = make(tmp_path / "wrong", {"files": {"/x": {"type": "file", "mode": 5}}})
+    said = "/wrong is truncated or damaged: files '/x': 5 is not of type"
+    with pytest.raises(DamagedRecordError, match=said), blaming(sound, wrong):
+        raise TypeError
+    with pytest.raises(TypeError), blaming(sound):
+        raise TypeError
 
 
 def test_nothing_is_left_of_a_record_that_could_not_be_written(tmp_path):

@@ -126,6 +126,7 @@ def test_an_entry_survives_being_written_and_read(tmp_path: Path):
         ({"reason": None}, "'reason'"),
         ({"reason": "  "}, "'reason'"),
         ({"scope": None}, "'scope'"),
+        ({"scope": "fyles"}, "unknown scope 'fyles'"),
         ({"path": "/srv/x"}, "'path'"),
         ({"direction": "sideways"}, "'direction'"),
         ({"attributes": "mode"}, "'attributes'"),
@@ -157,6 +158,10 @@ def test_an_entry_that_cannot_be_used_is_named(tmp_path: Path, changes: dict[str
         ("allow: [x]\n", "allow entry 1"),
         ("acceptable_unavailable: [probes]\n", "acceptable_unavailable"),
         ("acceptable_unavailable: {probes: ''}\n", "probes"),
+        ("acceptable_unavailable: {sistemd: x}\n", "unknown scope 'sistemd'"),
+        ("allow: []\nallow: []\n", "line 2 is not valid YAML: the key 'allow' is there twice"),
+        ("allow:\n- {scope: files, match: ^/x$, reason: x,\n   match: ^/y$}\n", "line 3"),
+        ("acceptable_unavailable: {probes: a, probes: b}\n", "'probes' is there twice"),
         ("\x00", "YAML"),
     ],
 )

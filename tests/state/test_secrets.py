@@ -1,13 +1,14 @@
 """Secrets planted in many places leave no trace in a record, and hostile text does not hold the search for them up."""
 
 import io
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from rich.console import Console
-from test_collector import collect_bytes, write
+from test_collector import collect, collect_bytes, write
 
 from tdi.state import collector
 from tdi.state.compare import compare
@@ -35,7 +36,9 @@ PLANTED = {
     "/etc/systemd/system/x.service": (
         f"[Service]\nEnvironment=TOKEN={SECRET}\nEnvironment='A={SECRET}'\nExecStart=/bin/x --api-key {SECRET}\n"
     ),
-    "/etc/sudoers.d/x": f"deploy ALL=(ALL) NOPASSWD: /bin/x --password={SECRET}\n",
+    "/etc/sudoers": f"deploy ALL=(ALL) NOPASSWD: /bin/x --password={SECRET}, /usr/bin/mysql -p{SECRET}\n",
+    "/etc/modprobe.d/x.conf": f"options x password={SECRET}\n",
+    "/root/.ssh/authorized_keys": f'command="x --token {SECRET}" ssh-ed25519 AAAA token={SECRET}\n',
     "/etc/environment": f"SOMETHING={SECRET}\n",
     "/etc/fstab": f"//srv/share /mnt cifs user=me,password={SECRET} 0 0\n",
     "/etc/nginx/site.conf": (
@@ -91,24 +94,120 @@ def test_no_planted_secret_is_in_a_report(tmp_path: Path):
     assert [name for name, text in found.items() if SECRET in text] == []
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "https://me:one@hunter2@host/x", "https://ghp_0123456789hunter2@example.org/x", '--password="hunter2 and more',
-        "X_PASSWORD_1: 'hunter2", "mysqldump -uroot -phunter2 db",
-    ],
-)  # fmt: skip
+LESS_TIDY = """\
+https://me:one@hunter2@host/x
+https://ghp_0123456789hunter2@example.org/x
+--password="hunter2 and more
+X_PASSWORD_1: 'hunter2
+mysqldump -uroot -phunter2 db
+mariadb-dump -phunter2 db
+mongodump -u x -p hunter2
+sshpass -phunter2 ssh x
+docker login -u me -p hunter2 registry
+docker run -e KEY=hunter2 -p 80:80 x
+podman run --env SOMETHING="hunter2" x
+curl --proxy-user me:hunter2 https://x
+curl -U me:hunter2 https://x
+curl "https://x/?a=1&sig=hunter2&b=2"
+curl -H "Authorization: Custom hunter2" https://x
+curl -H "Cookie: a=hunter2; b=hunter2" https://x
+curl -b session=hunter2 https://x
+redis-cli -a hunter2 ping
+redis-server --requirepass hunter2
+REDISCLI_AUTH=hunter2 redis-cli
+snmpget -v3 -u me -A hunter2 -X hunter2 host
+snmpwalk -v2c -c hunter2 host
+ldapsearch -D cn=x -w hunter2 -b y
+smbclient //host/share -U user%hunter2
+openssl enc -k hunter2
+ssh-keygen -N hunter2 -f x
+unzip -P hunter2 x.zip
+mosquitto_pub -u me -P hunter2 -t x
+useradd -p 'hunter2' x
+htpasswd -bc /etc/x user hunter2
+echo root:hunter2 | chpasswd
+requirepass hunter2
+PresharedKey = hunter2
+psk="hunter2"
+app --encryption-key=hunter2
+app --jwt hunter2
+password => hunter2
+proxy_set_header Cookie "sid=hunter2; x=hunter2";
+proxy_set_header Authorization hunter2;
+if ($http_x_api_key != "hunter2") {
+rocommunity hunter2 10.0.0.0/8
+net.ipv4.tcp_fastopen_key = hunter2
+https://hooks.slack.com/services/T000/B000/hunter2
+options x key=hunter2
+""".splitlines()
+
+
+@pytest.mark.parametrize("text", LESS_TIDY)
 def test_less_tidy_secrets_are_redacted(text: str):
     assert "hunter2" not in collector.redact("run " + text)
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["proxy_pass http://127.0.0.1:8080;", "server_tokens off;", "rewrite ^/(.*)$ /$1$args;", "ssl_password_file /x;",
-     "auth_basic_user_file /etc/nginx/.htpasswd;", "fastcgi_pass unix:/run/php.sock;", "listen 443 ssl;"],
-)  # fmt: skip
-def test_directives_without_a_secret_stay(text: str):
-    assert collector.redact(text) == text
+ORDINARY = """\
+proxy_pass http://127.0.0.1:8080;
+server_tokens off;
+rewrite ^/(.*)$ /$1$args;
+ssl_password_file /x;
+auth_basic_user_file /etc/nginx/.htpasswd;
+fastcgi_pass unix:/run/php.sock;
+listen 443 ssl;
+proxy_set_header Host $host;
+proxy_set_header Authorization "";
+proxy_set_header Authorization $http_authorization;
+proxy_cache_key $scheme$host$uri;
+passwd:         files systemd
+Defaults passwd_tries=3
+deploy ALL=(ALL) NOPASSWD: /usr/bin/systemctl restart nginx
+user ALL=(ALL) PASSWD: ALL
+PasswordAuthentication no
+app --path=/srv -p 8080 --max-tokens=400 --tokenizer=bpe
+app --token-limit 5 --secret-name=db --passive --bypass=yes
+app --password-file=/etc/x --credentials-file /run/x --private-key=/etc/x.key
+app --password "$PASSWORD" --auth basic
+java -Dapp.passwordPolicy=strict -jar x
+sudo -u www-data php x
+docker run -u 1000:1000 -p 80:80 -e TZ=UTC x
+chroot --userspec=x -u www-data:www-data
+curl -u me -b cookies.txt -o /dev/null https://example.org/health
+mysql -P 3306 -p db -e 'select 1'
+psql -p 5433 -U postgres -w
+redis-cli -h 10.0.0.1 -p 6379 -n 2
+ssh -p 2222 -N host
+cp -p a b
+snmpd -c /etc/snmp/snmpd.conf
+memcached -m 64 -p 11211 -u memcache -c 1024
+openssl req -newkey rsa:2048 -nodes -keyout x -passin file:/x
+ldapsearch -x -W -b dc=x
+rsync --password-file=/etc/rsync.pw /a rsync://b
+""".splitlines()
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_what_is_no_secret_stays_so_that_a_difference_in_it_is_found(text: str):
+    assert collector.redact("run " + text) == "run " + text
+
+
+def test_a_secret_of_several_words_is_known_by_its_place_in_the_command_line():
+    words = ["app", "--password", "two hunter2", "-x", 'say "hunter2"', "-y"]
+    line = " ".join([words[0], *map(collector.in_quotes, words[1:])])
+    assert collector.redact(line) == "app --password [redacted] -x 'say \"hunter2\"' -y"
+
+
+def test_no_secret_is_in_what_a_probe_says(tmp_path: Path):
+    said = {
+        "tree": {"lines": ["set $token hunter2;", ["server", ["listen 80;"]]], "password": "hunter2"},
+        "b": "key=hunter2",
+    }
+    probe = {"name": "x", "command": ["echo", json.dumps(said)]}
+    found = collect(tmp_path, scopes=["probes"], probes=[probe])["probes"]["objects"]
+    assert found == {
+        "x/tree": {"lines": ["set $token [redacted];", ["server", ["listen 80;"]]], "password": "[redacted]"},
+        "x/b": {"value": "key=[redacted]"},
+    }
 
 
 N = 1 << 16
@@ -126,6 +225,14 @@ HOSTILE: dict[str, Callable[[], str]] = {
     "directives": lambda: "token " * (N // 6),
     "hashes": lambda: "$6$" + "a$" * (N // 2),
     "many hashes": lambda: "$6$a" * (N // 4),
+    "cookies": lambda: "cookie: " + "a=b; " * (N // 5),
+    "a cookie without end": lambda: "cookie: " + "a=" * (N // 2),
+    "variables of a container": lambda: " -e A" * (N // 5),
+    "an option of one letter": lambda: "htpasswd -" + "b" * N,
+    "many commands": lambda: "echo " * (N // 5),
+    "capital letters": lambda: "A_AUTH" * (N // 6),
+    "many clients with options": lambda: "mongo -p " * (N // 9),
+    "parts of a client's name": lambda: "mysql-a" * (N // 7),
 }
 
 

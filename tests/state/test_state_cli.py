@@ -140,6 +140,20 @@ def test_what_is_wrong_on_a_machine_by_itself_can_be_allowed_too(tmp_path: Path)
     }
 
 
+@pytest.mark.parametrize("value", [None, 5, "x", [{}], {"x": {"y": None}}])
+@pytest.mark.parametrize("scope", ["files", "packages"])
+def test_a_record_with_values_of_another_type_is_said_to_be_damaged(records: Path, scope: str, value: Any):
+    objects = {"/etc/x": file(), "x": package()}
+    wrong = {key: dict.fromkeys(attributes, value) for key, attributes in objects.items()}
+    record(records / "wrong.json", {scope: wrong}).close()
+    record(records / "right.json", {scope: objects}).close()
+    for pair in (("right.json", "wrong.json"), ("wrong.json", "right.json"), ("wrong.json", "wrong.json")):
+        try:
+            tdi("diff", *(records / name for name in pair))
+        except TdiError as error:
+            assert f"{records / 'wrong.json'} is truncated or damaged: " in error.what  # noqa: PT017 (some can be compared)
+
+
 def server(path: Path, number: int, stale: str = "", **meta: Any) -> Path:
     """The record of a server whose own name and address are in its files, its sockets and its processes."""
     name, address = f"web{number}", f"10.0.0.{number}"

@@ -5,6 +5,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -27,6 +28,9 @@ from tdi.state.target import Scheme, Target, parse_target
         ("ssh://host", Target("ssh://host", Scheme.SSH, "host")),
         ("ssh://me@host:2222", Target("ssh://me@host:2222", Scheme.SSH, "host", "me", 2222)),
         ("ssh://[::1]:22", Target("ssh://[::1]:22", Scheme.SSH, "::1", "", 22)),
+        ("ssh://[fe80::1%eth0]", Target("ssh://[fe80::1%eth0]", Scheme.SSH, "fe80::1%eth0")),
+        ("ssh://Web_One/", Target("ssh://Web_One/", Scheme.SSH, "Web_One")),
+        ("ssh://me@corp@host", Target("ssh://me@corp@host", Scheme.SSH, "host", "me@corp")),
         ("local://", Target("local://", Scheme.LOCAL)),
     ],
 )
@@ -37,7 +41,9 @@ def test_targets_are_understood(text, expected):
 @pytest.mark.parametrize(
     "text",
     ["", "host", "ftp://x", "podman://x", "docker://", "docker://-it", "docker://a b", "ssh://", "ssh://-oProxyCommand=x",
-     "ssh://-x@host", "ssh://me:pw@host", "ssh://host/path", "ssh://host:port", "ssh://host:99999", "local://x", "SSH://x"],
+     "ssh://-x@host", "ssh://me:pw@host", "ssh://host/path", "ssh://host:port", "ssh://host:99999", "local://x", "SSH://x",
+     "ssh://host:0", "ssh://a b", "ssh://a\nb", "ssh://h?x", "ssh://h#x", "ssh://[::1", "ssh://::1", "ssh://@h", "ssh://me@",
+     "ssh://\x1b[31m", "docker://\u202ex"],
 )  # fmt: skip
 def test_other_targets_are_refused_in_a_line(text):
     with pytest.raises(TdiError) as caught:
@@ -69,7 +75,7 @@ def canned(tmp_path):
 
 
 def test_what_the_caller_knows_is_in_the_meta_line(program, canned, tmp_path):
-    program(f"cat >/dev/null; cat {canned}")
+    program(f"cat {canned}")
     output = tmp_path / "sub" / "record.json"
     opened = target.record("docker://x", output, meta={"platform": "debian-13", "key": {"role": "1"}})
     assert opened.meta["hostname"] == "x"
@@ -80,7 +86,7 @@ def test_what_the_caller_knows_is_in_the_meta_line(program, canned, tmp_path):
 
 
 def test_a_compressed_record_is_the_same_record(program, canned, tmp_path):
-    program(f"cat >/dev/null; cat {canned}")
+    program(f"cat {canned}")
     plain = target.record("docker://x", tmp_path / "a.json")
     packed = target.record("docker://x", tmp_path / "a.json.gz")
     assert (tmp_path / "a.json.gz").read_bytes()[:2] == b"\x1f\x8b"
@@ -89,7 +95,7 @@ def test_a_compressed_record_is_the_same_record(program, canned, tmp_path):
 
 
 def test_ssh_runs_one_command_without_questions(program, canned, tmp_path):
-    program(f'cat >/dev/null; for word in "$@"; do echo "$word" >>{tmp_path}/words; done; cat {canned}')
+    program(f'for word in "$@"; do echo "$word" >>{tmp_path}/words; done; cat {canned}')
     target.record("ssh://me@host:2222", tmp_path / "r.json", text=["^/etc/it's$"])
     words = (tmp_path / "words").read_text()
     assert "BatchMode=yes" in words
@@ -122,32 +128,46 @@ def failure(uri: str, output: Path, **options) -> TdiError:
         ("ssh://h", 1, "sudo: a password is required", "by root only"),
         ("ssh://h", 1, "SyntaxError: invalid syntax", "too old"),
         ("ssh://h", 1, "", "status 1"),
+        ("docker://x", 1, "Error response from daemon: Container x is paused, unpause the container", "is paused"),
     ],
 )  # fmt: skip
 def test_each_failure_is_said_in_a_line(program, tmp_path, uri, status, said, expected):
-    program(f"cat >/dev/null; cat >&2 <<'END'\n{said}\nEND\nexit {status}")
+    program(f"cat >&2 <<'END'\n{said}\nEND\nexit {status}")
     assert expected in failure(uri, tmp_path / "r.json").what
+
+
+def test_an_account_that_says_on_standard_output_why_it_does_nothing_is_quoted(program, tmp_path):
+    program("echo This account is currently not available.; exit 1")
+    assert "currently not available" in failure("ssh://h", tmp_path / "r.json").what
+
+
+def test_a_scope_that_there_is_none_of_is_refused(tmp_path):
+    assert "no scope 'fyles'" in failure("ssh://h", tmp_path / "r.json", scopes=["files", "fyles"]).what
+
+
+def test_a_password_in_a_target_is_not_repeated(tmp_path):
+    assert "hunter2" not in failure("ssh://me:hunter2@h", tmp_path / "r.json").what
 
 
 @pytest.mark.parametrize("kept", [10, 60, 120, -2])
 def test_a_connection_that_ends_early_leaves_no_record(program, canned, tmp_path, kept):
-    program(f"cat >/dev/null; head -c {kept} {canned}")
+    program(f"head -c {kept} {canned}")
     assert "not complete" in failure("ssh://h", tmp_path / "r.json").what
 
 
 def test_a_record_that_is_damaged_inside_is_not_kept(program, canned, tmp_path):
     canned.write_bytes(canned.read_bytes().replace(b'"root": {"uid":0}\n', b""))
-    program(f"cat >/dev/null; cat {canned}")
+    program(f"cat {canned}")
     assert "truncated or damaged" in failure("ssh://h", tmp_path / "r.json").what
 
 
 def test_a_shell_that_talks_is_told_apart_from_a_record(program, canned, tmp_path):
-    program(f"cat >/dev/null; echo Welcome; cat {canned}")
+    program(f"echo Welcome; cat {canned}")
     assert "not a record" in failure("ssh://h", tmp_path / "r.json").what
 
 
 def test_why_the_collector_was_not_started_is_told_where_a_baseline_was_awaited(program, tmp_path):
-    program("cat >/dev/null; echo 'OCI runtime exec failed: exec: \"python3\": not found'; exit 126")
+    program("echo 'OCI runtime exec failed: exec: \"python3\": not found'; exit 126")
     assert "has no python3" in failure("docker://x", tmp_path / "r.json", baseline=tmp_path / "baseline").what
 
 
@@ -170,7 +190,7 @@ def test_a_machine_that_hangs_is_given_up(program, tmp_path):
 
 
 def test_an_output_that_cannot_be_written_is_said(program, canned, tmp_path):
-    program(f"cat >/dev/null; cat {canned}")
+    program(f"cat {canned}")
     (tmp_path / "file").write_text("")
     with pytest.raises(TdiError, match="cannot be written"):
         target.record("ssh://h", tmp_path / "file" / "r.json")
@@ -196,7 +216,7 @@ def test_a_baseline_that_cannot_be_read_is_said(tmp_path):
 
 @pytest.mark.parametrize("said", ['{"baseline": "eJwD', '{"baseline": "eJwD"}\\n{"schema": 1,\\n', "Welcome!\\n"])
 def test_a_baseline_is_kept_only_with_a_whole_record(program, tmp_path, said):
-    program(f"cat >/dev/null; printf '{said}'")
+    program(f"printf '{said}'")
     failure("ssh://h", tmp_path / "r.json", baseline=tmp_path / "baseline")
     assert not (tmp_path / "baseline").exists()
     assert not (tmp_path / "r.json").exists()
@@ -370,6 +390,21 @@ def test_recording_leaves_no_trace_on_the_machine(machine, tmp_path):
     shell(machine, "touch /run/mark; sleep 0.1")
     target.record(f"docker://{machine}", tmp_path / "r.json")
     assert shell(machine, "find / /run /tmp -xdev -newer /run/mark ! -path '/var/log/*' ! -path '/run/log/*'") == ""
+
+
+@pytest.mark.docker
+def test_nothing_goes_on_in_a_machine_once_nobody_waits_for_its_record(machine, tmp_path):
+    put(machine, "/usr/sbin/nft", "#!/bin/sh\nexec sleep 1234\n")
+    shell(machine, "chmod +x /usr/sbin/nft")
+    there = "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' | grep -cx -e 1234 -e -I || true"
+    command = [sys.executable, "-m", "tdi", "state", "record", f"docker://{machine}", "-o", tmp_path / "r.json"]
+    process = subprocess.Popen(command)
+    seen = [int(shell(machine, there)) for _ in range(20) if process.poll() is None]
+    process.kill()
+    process.wait()
+    assert max(seen) > 1
+    assert [count for _ in range(20) if not (count := int(shell(machine, there)))]
+    shell(machine, "rm /usr/sbin/nft")
 
 
 @pytest.mark.docker

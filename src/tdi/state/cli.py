@@ -3,7 +3,6 @@
 import io
 import json
 import re
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from tdi.state import invariants
 from tdi.state.compare import Comparison, Result
 from tdi.state.finding import Finding, Kind, Names
 from tdi.state.own_names import TEXTS, Adaptable, Reference, compare_machines
-from tdi.state.record import RecordFile
+from tdi.state.record import RecordFile, blaming
 from tdi.state.reports import html, markdown, terminal
 from tdi.state.reports import json as json_report
 from tdi.state.rules import CONTENT, Allowance, Direction, as_yaml, load_rules
@@ -163,20 +162,22 @@ def fleet_command(
     one: a host that was not reached or not recorded completely. 2 comes before 1, for the fleet may be worse than what
     was found; the report has the differences of all others nevertheless.
     """
+    from tdi.run import new_run  # noqa: PLC0415 (see below)
     from tdi.state import fleet as fleets  # noqa: PLC0415 (`--help` and small commands stay quick)
     from tdi.state.reports import fleet as fleet_report  # noqa: PLC0415
 
     loaded = load_rules(rules)
-    with tempfile.TemporaryDirectory(prefix="tdi-fleet-") as scratch:
+    with new_run() as run:
         found = fleets.run_fleet(
             inventories,
-            output or Path(scratch),
+            output or run.directory,
             reference=reference,
             limit=limit,
             rules=loaded,
             text=text,
             forks=forks,
             become=become,
+            run=run,
         )
     document = json.dumps(found.as_json(), indent=2) + "\n"
     if output:
@@ -239,7 +240,7 @@ def narrowest(finding: Finding, reason: str) -> Allowance:
 
 def _compare(a: Path, b: Path, rules: Path | None, names: tuple[str, str] | None) -> Comparison:
     loaded = load_rules(rules)
-    with Reference(a) as first, Adaptable(b) as second:
+    with Reference(a) as first, Adaptable(b) as second, blaming(a, b):
         return compare_machines(first, second, loaded, names=Names(*names) if names else _names(first, second))
 
 
@@ -247,7 +248,7 @@ def _broken(records: Sequence[Path]) -> tuple[Finding, ...]:
     """What is wrong on any of these machines by itself; of what is wrong on several, as the last one has it."""
     found: dict[str, Finding] = {}
     for path in records:
-        with RecordFile(path) as record:
+        with RecordFile(path) as record, blaming(path):
             found |= {finding.id: finding for finding in invariants.check(record)}
     return tuple(found.values())
 

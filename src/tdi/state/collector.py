@@ -79,11 +79,15 @@ class OutOfTime(Exception):  # noqa: N818 - it is raised by a timer, not by a mi
     """A scope used up its time."""
 
 
+class NobodyWaits(Exception):  # noqa: N818 - see above
+    """Whoever asked for the record is gone."""
+
+
 class Settings:
     """What the caller asks for; every part may be left out of the JSON object."""
 
     def __init__(self, given: dict[str, Any]) -> None:
-        unknown = set(given) - {"text", "probes", "exclude", "scopes", "root", "make_baseline"}
+        unknown = set(given) - {"text", "probes", "exclude", "scopes", "root", "make_baseline", "lifeline"}
         if unknown:
             raise ValueError("unknown settings: " + ", ".join(sorted(unknown)))
         self.root = given.get("root") or "/"
@@ -93,9 +97,15 @@ class Settings:
         self.probes = list(given.get("probes") or [])
         self.scopes = given.get("scopes")
         self.make_baseline = bool(given.get("make_baseline"))
+        # The number of an open file whose other end is open for as long as somebody waits for the record.
+        self.lifeline = given.get("lifeline")
 
 
 # --- reading the machine ---------------------------------------------------------------------------------------------
+
+
+# No file is there, or nothing that holds text: a directory, a device, a loop of links.
+NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.ENXIO, errno.ENODEV)
 
 
 class Machine:
@@ -105,6 +115,7 @@ class Machine:
         self.settings = settings
         self.prefix = settings.prefix
         self.live = not self.prefix
+        self.unread: list[str] = []
         self.booted = self.live and os.path.isdir("/run/systemd/system")
         self.users = self._names("/etc/passwd")
         self.groups = self._names("/etc/group")
@@ -162,7 +173,7 @@ class Machine:
         try:
             status = os.fstat(file)
             if not stat.S_ISREG(status.st_mode):
-                raise OSError(22, "not a regular file", path)
+                raise OSError(errno.EINVAL, "not a regular file", path)
             parts: list[bytes] = []
             left = limit + 1
             while left > 0:
@@ -171,15 +182,17 @@ class Machine:
                     return b"".join(parts)
                 parts.append(part)
                 left -= len(part)
-            raise OSError(27, "larger than %d bytes" % limit, path)
+            raise OSError(errno.EFBIG, "larger than %d bytes" % limit, path)
         finally:
             os.close(file)
 
     def text(self, path: str, limit: int = PARSED_LIMIT) -> str:
-        """The content of `path`, empty if there is no such regular file."""
+        """The content of `path`, empty if there is no such regular file; what is there and not read is noted."""
         try:
             return self.bytes(path, limit).decode("utf-8", "surrogateescape")
-        except OSError:
+        except OSError as error:
+            if error.errno not in NO_FILE:
+                self.unread.append("%s: %s" % (path, error.strerror))
             return ""
 
     def names(self, directory: str) -> list[str]:
@@ -259,7 +272,7 @@ class Scope:
 
     def missing(self, reason: str) -> None:
         """Say that a part of the scope could not be collected."""
-        reason = " ".join(reason.split())
+        reason = redact(" ".join(reason.split()))
         if reason not in self.reasons:
             self.reasons.append(reason)
 
@@ -268,36 +281,76 @@ class Scope:
 
 REDACTED = "[redacted]"
 _HIDING = (
-    r"(?:pass(?:word|wd|phrase|code|(?:_\d+)?(?![\w-]))|pwd|secret|token|credentials?|(?:api|access|private)[-_]?key)"
+    r"(?:(?<!by)(?<!com)(?<!tres)pass(?:word|wd|phrase|code|(?:_\d+)?(?![\w-]))|pwd|secret|token(?!s)|credentials?|psk|jwt"
+    r"|(?:api|access|private|secret|shared|account|encryption|signing|license|master|app|fastopen|pre-?shared)[-_]?key|master-?auth|community"
+    # The name of what holds or limits one, and the tags of sudo's rules.
+    r"|(?:(?-i:(?<=_)AUTH)|(?<![\w-])key)(?==))(?!(?-i:(?<=PASSWD):\s))"
+    r"(?![-_.]?(?:s?[-_]?file|s?[-_]?path|s?[-_]?dir|name|limit|length|policy|timeout|tries|type|url|ttl|rounds|max"
+    r"|prompt|header|command|iz))"
 )
-_SECRET_NAME = re.compile(r"(?i)%s(?![a-z])|auth_?key" % _HIDING)
+_SECRET_NAME = r"(?i)%s(?![a-z])|auth_?key" % _HIDING
+# What is no secret whatever it is called: a file, a variable, a switch, the sources of nsswitch.conf.
+_PLAIN = (
+    r"(?![\"']?(?:(?:file|env|fd):|/(?:etc|run|var|usr|srv|opt|home|root|mnt|proc)/"
+    r"|\"\"|''|\$\w{1,64};|(?:(?-i:\$\{?[A-Z_]{2,64}\}?)|yes|no|on|off|true|false|none|null|files|compat|for|is|to)(?:[\s\"',;)]|$)))"
+)
 # In quotes, which somebody may have forgotten to close, or up to what ends a word.
-_VALUE = r"""("[^"]*"|'[^']*'|"[^"\n]*|'[^'\n]*|[^\s"',;]+)"""
+_VALUE = _PLAIN + r"""("[^"]*"|'[^']*'|"[^"\n]*|'[^'\n]*|[^\s"',;]+)"""
 # No pattern begins with a repetition, or has one without bound within another: each takes time in proportion to the
-# text, however hostile that is.
+# text, however hostile that is. They are compiled when the first text comes, which is not while files wait.
 _SECRETS = (
     # name=value and name: value, the name with a suffix (DB_PASSWORD_1); then --name value
-    (re.compile(r"(?i)(%s[\w-]{0,64}[\"']?\s*[=:]\s*)%s" % (_HIDING, _VALUE)), r"\g<1>" + REDACTED),
-    (re.compile(r"(?i)(\s--?[\w-]{0,64}?%s[\w-]{0,64}\s+)(?!-)%s" % (_HIDING, _VALUE)), r"\g<1>" + REDACTED),
-    (re.compile(r"(?i)\b((?:bearer|basic)\s+)[\w+/=.~-]{6,}"), r"\g<1>" + REDACTED),
+    r"(?i)(%s[\w-]{0,64}[\"']?\s*(?:[=!]?=[>~]?|:)\s*)%s" % (_HIDING, _VALUE),
+    r"(?i)(\s--?[\w-]{0,64}?%s[\w-]{0,64}\s+)(?!-)%s" % (_HIDING, _VALUE),
+    r"(?i)\b((?:bearer|basic)\s+)[\w+/=.~-]{6,}",
+    # headers, in which a scheme or the name of a cookie comes first; in quotes all is theirs
+    r"(?i)([\"'](?:proxy-)?(?:authorization|cookie)\s*:\s*)[^\"'\n]+",
+    r"(?i)\b((?:authorization|cookie)[\"']?(?:\s*:\s*|\s+)(?!\"\"|'')[\"']?(?:(?:bearer|basic|token|apikey)\s+)?)"
+    r"(?:[\w.-]{1,64}=[^\s\"';]{1,4096};\s){0,64}" + _VALUE,
     # name value, as directives of a configuration have it
-    (
-        re.compile(
-            r"(?i)((?:password|passwd|passphrase|secret|token|(?:api|access|private|auth)[-_]?key)[\"']?[ \t]+)(?!-)"
-            + _VALUE
-        ),
-        r"\g<1>" + REDACTED,
-    ),
+    r"(?i)((?:password|passwd|passphrase|requirepass|masterauth|secret|token|psk|community"
+    r"|(?:api|access|private|auth|secret|app|pre-?shared)[-_]?key)[\"']?[ \t]+)(?!-)" + _VALUE,
+    r"(?i)([?&](?:sig|signature|key|auth|code)=)[^\s\"'&;]+",
     # hashes of passwords, as crypt(3) and htpasswd write them
-    (re.compile(r"(\$(?:apr1|y|gy|7|[156]|2[abxy])\$)(?:[\w./=,+-]{1,64}\$){1,4}[\w./+=-]{8,}"), r"\g<1>" + REDACTED),
-    (re.compile(r"(\{S?SHA\d*\})[\w+/=]{8,}"), r"\g<1>" + REDACTED),
+    r"(\$(?:apr1|y|gy|7|[156]|2[abxy])\$)(?:[\w./=,+-]{1,64}\$){1,4}[\w./+=-]{8,}",
+    r"(\{S?SHA\d*\})[\w+/=]{8,}",
+    # tokens that say themselves what they are
+    r"\b(gh[pousr]_|github_pat_|glpat-|xox[abeprs]-|[sr]k_live_|AKIA|ASIA|eyJ|hooks\.slack\.com/services/)[\w./+=-]{10,}",
     # user:password@ of a URL, and a token in the place of the user's name
-    (re.compile(r"(://)(?:[^/\s:@]*:[^/\s]+|[^/\s:@]{16,})@"), r"\g<1>" + REDACTED + "@"),
-    (re.compile(r"(\s(?:-u|--user)[\s=]*[^\s:=-][^\s:=]*:)" + _VALUE), r"\g<1>" + REDACTED),
+    r"(://)(?:[^/\s:@]*:[^/\s]+|[^/\s:@]{16,})(?=@)",
+    # -u user:password, but not the user and group that a program shall run as
+    r"((?:\s(?:-[uU]|--(?:proxy-)?user|--auth)[\s=]*|\buser(?:name)?=)"
+    r"(?!\d+:\d+\b|([\w-]{1,32}):\2\b)[^\s:=%,-][^\s:=%,]{0,64}[:%])" + _VALUE,
+    # the environment of a container, of which only the names are kept, as elsewhere
+    r"(\s(?:-e|--env)[\s=]+[\"']?(?!(?:PATH|HOME|TZ|LANG|LC_[A-Z]+|USER|SHELL)=)[A-Z][A-Z0-9_]{1,64}=)" + _VALUE,
+    r"(\b(?:echo|printf)\s)[^|\n]{1,200}(?=\|\s?(?:sudo )?(?:/usr/s?bin/)?(?:ch)?passwd\b)",
+    r"(\bhtpasswd\s{1,4}-\w{0,8}b\w{0,8}\s{1,4}\S{1,256}\s{1,4}\S{1,256}\s{1,4})" + _VALUE,
+)
+# Programs whose short options take a secret: what each is called, and those options.
+_CLIENTS = (
+    (r"(?:mysql|mariadb)\w*(?:-\w+)*|7z[ar]?", r"p"),
     (
-        re.compile(r"\b((?:mysql|mariadb|sshpass|smbclient)\w{0,16}\b[^|;&]{0,400}?\s-p\s?)" + _VALUE),
-        r"\g<1>" + REDACTED,
+        r"sshpass|mongo(?:sh|dump|restore|export|import)?|(?:docker|podman|nerdctl) login|user(?:add|mod)|ncftp\w*",
+        r"p\s*",
     ),
+    (r"redis-cli", r"a\s*"),
+    (r"curl", r"b\s*(?=[\"']?[\w.-]{1,64}=)"),
+    (r"snmp(?:walk|get\w*|set|bulk\w*|table|trap|inform|status)", r"[cAX]\s*"),
+    (r"ldap\w+|ssh-keygen|unzip|zip|sqlcmd|tsql|ipmitool|mosquitto_\w+|openssl", r"(?:[wNP]\s*|[kK]\s+)"),
+)
+_CLIENT = r"\b(?:%s)\b[^|;&\n]{0,400}" % "|".join("(%s)" % names for names, _ in _CLIENTS)
+
+
+def _without_options(found: re.Match[str]) -> str:
+    options = _CLIENTS[(found.lastindex or 1) - 1][1]
+    return re.sub(r"(\s-%s)(?!-)%s" % (options, _VALUE), r"\g<1>" + REDACTED, found.group())
+
+
+# Without one of these none of the patterns matches; most texts have none.
+_SUSPICIOUS = (
+    r"(?i)pass|pwd|secret|token|cred|psk|jwt|key|auth|commu|bearer|basic|cookie|sig|code|\$|\{s|gh\w_|_pat_|glpat|xox|live_"
+    r"|akia|asia|eyj|hooks|://|\s-[ue]|user|env|echo|printf|mysql|maria|7z|mongo|docker|podman|nerdctl|ncftp|redis|curl"
+    r"|snmp|ldap|zip|sql|ipmi|mosq|openssl"
 )
 # The variables whose values are no secret; of all others only the names are kept.
 PLAIN_VARIABLES = re.compile(
@@ -307,14 +360,16 @@ PLAIN_VARIABLES = re.compile(
 
 def redact(text: str) -> str:
     """Text of a command line or option without the values that look like secrets."""
-    for pattern, replacement in _SECRETS:
-        text = pattern.sub(replacement, text)
-    return text
+    if not re.search(_SUSPICIOUS, text):
+        return text
+    for pattern in _SECRETS:
+        text = re.sub(pattern, r"\g<1>" + REDACTED, text)
+    return re.sub(_CLIENT, _without_options, text)
 
 
 def redact_value(name: str, value: str) -> str:
     """The value of a setting, unless the name says that it is a secret."""
-    return REDACTED if _SECRET_NAME.search(name) else redact(value)
+    return REDACTED if re.search(_SECRET_NAME, name) else redact(value)
 
 
 def variable(name: str, value: str) -> str:
@@ -1483,7 +1538,7 @@ def apt(machine: Machine, scope: Scope) -> None:
             known = scope.objects.setdefault(key, {"files": [], "components": []})
             known["files"] = sorted({*known["files"], path})
             known["components"] = sorted({*known["components"], *attributes.pop("components").split()})
-            known.update(attributes)
+            known.update((name, redact_value(name, value)) for name, value in attributes.items())
     for path in sorted(keyrings):
         for fingerprint, expires in openpgp_keys(machine, path):
             known = scope.objects.setdefault("key:" + fingerprint, {"files": [], "expires": expires})
@@ -1745,7 +1800,7 @@ def users(machine: Machine, scope: Scope) -> None:
         attributes = {
             "uid": number(fields[2]),
             "gid": number(fields[3]),
-            "gecos": fields[4],
+            "gecos": redact(fields[4]),
             "home": fields[5],
             "shell": fields[6],
             "groups": sorted(member.get(name, [])),
@@ -1814,7 +1869,7 @@ def sudoers(machine: Machine, scope: Scope) -> None:
                     # sudo ignores names with a dot or a tilde at the end.
                     pending += [where + "/" + name for name in machine.names(where) if not re.search(r"\.|~$", name)]
             if line and (include or not line.startswith("#") or re.match(r"#\d", line)):
-                scope.objects[path + ":" + line] = {}
+                scope.objects[path + ":" + redact(line)] = {}
 
 
 def authorized_keys(machine: Machine, scope: Scope) -> None:
@@ -1852,7 +1907,7 @@ def authorized_keys(machine: Machine, scope: Scope) -> None:
                 if options:
                     attributes["options"] = options
                 if found["rest"]:
-                    attributes["comment"] = found["rest"].strip()
+                    attributes["comment"] = redact(found["rest"].strip())
                 scope.objects["%s:SHA256:%s" % (name, digest)] = attributes
 
 
@@ -2041,7 +2096,7 @@ def mount_table(machine: Machine, scope: Scope) -> None:
             scope.objects["configured:" + redact(point)] = {
                 "source": redact(unescape(fields[0])),
                 "type": fields[2],
-                "options": MOUNT_PASSWORD.sub(r"\1=" + REDACTED, fields[3]),
+                "options": redact(MOUNT_PASSWORD.sub(r"\1=" + REDACTED, fields[3])),
             }
     if not machine.live:
         scope.missing("what is mounted is known on a running machine only")
@@ -2054,7 +2109,7 @@ def mount_table(machine: Machine, scope: Scope) -> None:
         # The layers of a container's file system are not the machine's, nor what the host's disk reserves for whom.
         wanted = [
             option
-            for option in MOUNT_PASSWORD.sub(r"\1=" + REDACTED, options).split(",")
+            for option in redact(MOUNT_PASSWORD.sub(r"\1=" + REDACTED, options)).split(",")
             if not re.match(r"(lowerdir|upperdir|workdir|resuid|resgid|inode64|stripe|uuid)\b", option)
         ]
         attributes = {"type": kind, "options": sorted(set(wanted))}
@@ -2073,7 +2128,7 @@ def modules(machine: Machine, scope: Scope) -> None:
     directories = tuple(top + "/modprobe.d" for top in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"))
     for path in first_found(machine, directories, ".conf"):
         for line in significant(machine.text(path, 1 << 20)):
-            scope.objects.setdefault(" ".join(line.split()), {"file": path})
+            scope.objects.setdefault(redact(" ".join(line.split())), {"file": path})
 
 
 def limits(machine: Machine, scope: Scope) -> None:
@@ -2285,15 +2340,20 @@ def all_processes(machine: Machine) -> dict[int, Process]:
 
 def look_inside(process: Process) -> None:
     """Look into a process; in a container even root may do so only as the process's own user."""
+    as_owner(process.uid, process.gid, process.look_inside)
+
+
+def as_owner(uid: int, gid: int, look: Callable[[], Any]) -> Any:
+    """What `look` finds, as root or, where root may not, as the user that a process belongs to."""
     try:
-        process.look_inside()
+        return look()
     except PermissionError:
-        if not process.uid or os.geteuid():
+        if not uid or os.geteuid():
             raise
-        os.setegid(process.gid)
-        os.seteuid(process.uid)
+        os.setegid(gid)
+        os.seteuid(uid)
         try:
-            process.look_inside()
+            return look()
         finally:
             os.seteuid(0)
             os.setegid(0)
@@ -2304,7 +2364,9 @@ def own_root(machine: Machine) -> bool:
     if not machine.live:
         return False
     try:
-        return os.path.samestat(os.stat("/proc/1/root/"), os.stat("/"))
+        first = os.stat("/proc/1")
+        root = as_owner(first.st_uid, first.st_gid, lambda: os.stat("/proc/1/root/"))
+        return os.path.samestat(root, os.stat("/"))
     except OSError:
         return False
 
@@ -2324,7 +2386,7 @@ def processes(machine: Machine, scope: Scope) -> None:
     for key, group in members.items():
         counts: dict[str, int] = {}
         for process in group:
-            words = " ".join(process.words) or process.program
+            words = " ".join([*process.words[:1], *map(in_quotes, process.words[1:])]) or process.program
             line = redact(re.sub(r"\b\d{5,}\b", "N", words))
             counts[line] = counts.get(line, 0) + 1
         # As many processes as processors is what programs start that are told to find out the number themselves.
@@ -2350,6 +2412,11 @@ def processes(machine: Machine, scope: Scope) -> None:
         if debt:
             attributes["restart_debt"] = debt[:50]
         scope.objects[key] = attributes
+
+
+def in_quotes(word: str) -> str:
+    """A word of a command line as a shell would need it, so that what is in it can be told from what follows."""
+    return word if not re.search(r"\s", word) else '"%s"' % word if '"' not in word else "'%s'" % word
 
 
 # Memory that has the name of a deleted file, and files that nobody installed.
@@ -2578,7 +2645,7 @@ def packet_filter(machine: Machine, scope: Scope) -> None:
             scope.missing("%s: %s" % (program, cut or output.strip()[:200]))
             continue
         for key, rules in read(output).items():
-            scope.objects["%s:%s" % (program.replace("-save", ""), key)] = {"rules": rules}
+            scope.objects["%s:%s" % (program.replace("-save", ""), key)] = {"rules": list(map(redact, rules))}
         if program == "nft":
             break
 
@@ -2822,7 +2889,8 @@ def probes(machine: Machine, scope: Scope) -> None:
                 parsed = json.loads(output[begin.start() :])
         if isinstance(parsed, dict) and status == 0:
             for part, value in parsed.items():
-                scope.objects["%s/%s" % (name, part)] = value if isinstance(value, dict) else {"value": value}
+                shown = without_secrets(value)
+                scope.objects["%s/%s" % (name, part)] = shown if isinstance(shown, dict) else {"value": shown}
             continue
         lines = output.split("\n")
         for pattern in probe.get("drop", []):
@@ -2839,6 +2907,20 @@ def probes(machine: Machine, scope: Scope) -> None:
         else:
             attributes["hash"] = hash_of(text.encode("utf-8", "surrogateescape"))
         scope.objects[name] = attributes
+
+
+def without_secrets(value: Any) -> Any:
+    """What a probe says, each text in it without the values that look like secrets."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, list):
+        return [without_secrets(item) for item in value]
+    if isinstance(value, dict):
+        return {
+            name: redact_value(name, item) if isinstance(item, str) else without_secrets(item)
+            for name, item in value.items()
+        }
+    return value
 
 
 # --- putting the record together -------------------------------------------------------------------------------------
@@ -2875,7 +2957,11 @@ def collect_small_scopes(machine: Machine, output: int, wanted: list[str]) -> No
     def out_of_time(*_: object) -> None:
         raise OutOfTime
 
+    def end(*_: object) -> None:
+        raise SystemExit  # which ends a command that runs just now, too
+
     signal.signal(signal.SIGALRM, out_of_time)
+    signal.signal(signal.SIGTERM, end)
     for name in wanted:
         scope = Scope()
         began = time.monotonic()
@@ -2888,6 +2974,9 @@ def collect_small_scopes(machine: Machine, output: int, wanted: list[str]) -> No
             scope.missing("%s: %s" % (type(error).__name__, error))
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
+        for reason in machine.unread:
+            scope.missing(reason)
+        machine.unread.clear()
         header = status_of(scope)
         body = "\n".join(
             encode_key(key) + ": " + encode(attributes) for key, attributes in sorted(scope.objects.items())
@@ -3001,14 +3090,28 @@ def hand_over(describer: Describer, output: int) -> None:
     describer.size = 0
 
 
-def receive(pipes: list[int]) -> Iterator[tuple[int, dict[str, Any], bytes]]:
-    """The (pipe, header, body) of what children write, as it comes, until each has ended; half a part is left out."""
+def receive(pipes: list[int], *, lifeline: int | None) -> Iterator[tuple[int, dict[str, Any], bytes]]:
+    """The (pipe, header, body) of what children write, as it comes, until each has ended; half a part is left out.
+
+    NobodyWaits when the other end of standard output or of the `lifeline` is closed.
+    """
     buffers = {pipe: bytearray() for pipe in pipes}
+    poll = select.poll()
+    for pipe in pipes:
+        poll.register(pipe, select.POLLIN)
+    for end in {1, 1 if lifeline is None else lifeline}:
+        poll.register(end, 0)
     while buffers:
-        for pipe in select.select(list(buffers), [], [])[0]:
+        for pipe, events in poll.poll():
+            if pipe not in buffers:
+                if events & (select.POLLHUP | select.POLLERR):
+                    raise NobodyWaits
+                poll.unregister(pipe)
+                continue
             data = os.read(pipe, 1 << 20)
             if not data:
                 del buffers[pipe]
+                poll.unregister(pipe)
                 os.close(pipe)
                 continue
             buffer = buffers[pipe]
@@ -3157,13 +3260,18 @@ def record(settings: Settings, output: IO[bytes]) -> None:
     seconds = {}
     told: dict[str, Any] = {}
     files = FilesResult()
-    for pipe, header, body in receive(pipes):
-        if pipe == small_pipe:
-            scopes[header["scope"]] = (header, body.split(b"\n") if body else [])
-            seconds[header["scope"]] = header["seconds"]
-            told.update(header["meta"])
-        else:
-            files.add(header, body)
+    try:
+        for pipe, header, body in receive(pipes, lifeline=settings.lifeline):
+            if pipe == small_pipe:
+                scopes[header["scope"]] = (header, body.split(b"\n") if body else [])
+                seconds[header["scope"]] = header["seconds"]
+                told.update(header["meta"])
+            else:
+                files.add(header, body)
+    except NobodyWaits:
+        for child in children:
+            os.kill(child, signal.SIGTERM)
+        os._exit(1)
     files_done = time.monotonic()
     for child in children:
         os.waitpid(child, 0)

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from tdi.errors import TdiError
+from tdi.run import Run
 from tdi.state import explain, invariants
 from tdi.state.common_state import write_common_state
 from tdi.state.compare import SECRETS_END, SMALLEST_SECRET, Comparison, Result
 from tdi.state.finding import Difference, Finding, Kind, Names
 from tdi.state.fleet_recording import Inventory, Recording, read_inventory, record_hosts
 from tdi.state.own_names import Adaptable, Reference, compare_machines
-from tdi.state.record import RecordFile
+from tdi.state.record import DamagedRecordError, RecordFile, blaming
 from tdi.state.rules import CONTENT, Rules
 
 SCHEMA = 1
@@ -138,6 +139,7 @@ def run_fleet(
     text: Sequence[str] = (),
     forks: int | None = None,
     become: bool | None = None,
+    run: Run,
 ) -> Fleet:
     """Record the hosts of an inventory and compare each with `reference`.
 
@@ -150,22 +152,46 @@ def run_fleet(
     hosts = tuple(sorted({*inventory.hosts, *asked}))
     if len(hosts) == 1 and not record:
         raise TdiError(f"{hosts[0]} is the only host: there is nothing to compare it with.", "Name a --reference.")
-    recording = record_hosts(sources, hosts, work, text=text, forks=forks, become=become)
+    recording = record_hosts(sources, hosts, work, text=text, forks=forks, become=become, run=run)
     if record:
         said = f"the record {record}"
         return compare_fleet(recording, Reference(record), said, rules, every_allowance_needed=not limit)
-    known = [host for host in asked or hosts if host in recording.records]
-    if not known:
-        first = next(iter(recording.failures))
-        raise TdiError(f"No host of the reference could be recorded; {first}: {recording.failures[first]}")
+    known = _recorded(recording, asked or hosts)
     if asked == (reference,):
         opened, said = Reference(recording.records[known[0]]), f"the host {reference}"
         return compare_fleet(recording, opened, said, rules, itself=reference, every_allowance_needed=not limit)
     common = work / "common-state.json.gz"
-    write_common_state([recording.records[host] for host in known], common, rules or Rules())
+    recording = _with_common_state(recording, asked or hosts, common, rules or Rules())
+    known = _recorded(recording, asked or hosts)
     of = f"the group {reference}" if reference else "the fleet"
     said = f"the most common state of the {len(known)} recorded hosts of {of}"
     return compare_fleet(recording, Reference(common), said, rules, every_allowance_needed=not limit)
+
+
+def _recorded(recording: Recording, hosts: Sequence[str]) -> list[str]:
+    """Those of `hosts` that were recorded; raises TdiError if none was."""
+    known = [host for host in hosts if host in recording.records]
+    if not known:
+        first = next(iter(recording.failures))
+        raise TdiError(f"No host of the reference could be recorded; {first}: {recording.failures[first]}")
+    return known
+
+
+def _with_common_state(recording: Recording, hosts: Sequence[str], common: Path, rules: Rules) -> Recording:
+    """Write the most common state of `hosts`; return what was recorded without the hosts that sent nonsense."""
+    while True:
+        records = [recording.records[host] for host in _recorded(recording, hosts)]
+        try:
+            with blaming(*records):
+                write_common_state(records, common, rules)
+        except DamagedRecordError as error:
+            recording = recording.without(error.path, _nonsense(error))
+        else:
+            return recording
+
+
+def _nonsense(error: DamagedRecordError) -> str:
+    return f"what it sends is not a record{error.where and f': {error.where}'}"
 
 
 def _asked(reference: str | None, inventory: Inventory) -> tuple[Path | None, tuple[str, ...]]:
@@ -197,21 +223,31 @@ def compare_fleet(
     """Compare each recorded host with a reference, which is closed afterwards; `itself` is the host that it is of."""
     rules = rules or Rules()
     found = _Findings(rules)
-    with reference:
+    failures = dict(recording.failures)
+    with reference, blaming(reference.path):
         for name, path in recording.records.items():
-            with Adaptable(path) as record:
-                found.add_secrets(name, record)
-                broken = invariants.check(record)
-                if name == itself:
-                    found.hosts.append(Host(name, Status.REFERENCE))
-                    found.add_broken(name, broken)
-                    continue
-                comparison = compare_machines(reference, record, rules, names=NAMES, every_allowance_needed=False)
-            found.add(name, comparison)
+            comparison = None
+            try:
+                with Adaptable(path) as record, blaming(path):
+                    broken = invariants.check(record)
+                    if name != itself:
+                        comparison = compare_machines(
+                            reference, record, rules, names=NAMES, every_allowance_needed=False
+                        )
+                    found.add_secrets(name, record)
+            except DamagedRecordError as error:
+                if error.path != path:
+                    raise
+                failures[name] = _nonsense(error)
+                continue
+            if comparison is None:
+                found.hosts.append(Host(name, Status.REFERENCE))
+            else:
+                found.add(name, comparison)
             found.add_broken(name, broken, comparison)
-    for name, why in recording.failures.items():
+    for name, why in failures.items():
         found.hosts.append(Host(name, Status.NOT_RECORDED, why))
-    return found.fleet(described, every_allowance_needed=every_allowance_needed and not recording.failures)
+    return found.fleet(described, every_allowance_needed=every_allowance_needed and not failures)
 
 
 class _Findings:

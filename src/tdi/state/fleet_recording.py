@@ -8,7 +8,6 @@ import gzip
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +16,13 @@ from urllib.parse import quote
 
 import yaml
 
-from tdi import __version__, console, machines, process
+from tdi import __version__, console, process
 from tdi.errors import TdiError
 from tdi.reaper import end_run
+from tdi.run import Run
 from tdi.state import target
 from tdi.state.own_names import TEXTS
-from tdi.state.record import RecordFile, atomic_output
+from tdi.state.record import BYTES, RecordFile, atomic_output
 from tdi.state.reports import printable
 from tdi.state.target import _pattern as checked_pattern
 
@@ -50,6 +50,12 @@ class Recording:
 
     records: Mapping[str, Path]
     failures: Mapping[str, str]
+
+    def without(self, record: Path, why: str) -> "Recording":
+        """The same, but for the host of which `record` is: that failed."""
+        lost = {host: why for host, path in self.records.items() if path == record}
+        kept = {host: path for host, path in self.records.items() if host not in lost}
+        return Recording(kept, dict(sorted({**self.failures, **lost}.items())))
 
 
 def read_inventory(sources: Sequence[str], limit: str | None = None) -> Inventory:
@@ -90,46 +96,46 @@ def record_hosts(
     text: Sequence[str] = (),
     forks: int | None = None,
     become: bool | None = None,
+    run: Run,
 ) -> Recording:
     """Record `hosts`, each in a compressed file in `work`/records; Ansible's log is beside it.
 
     `text`: see `tdi state record`. `forks` hosts are recorded at a time, and with `become` as root by Ansible's become;
     None leaves both to Ansible's own configuration and the inventory. A host that cannot be recorded is in `failures`,
-    the others go on. Raises TdiError where Ansible itself cannot run.
+    the others go on. What is only needed meanwhile is in the directory of `run`, and ends with it. Raises TdiError
+    where Ansible itself cannot run.
     """
-    settings = {"text": [*TEXTS, *(checked_pattern(pattern) for pattern in text)]}
+    settings = {"lifeline": 3, "text": [*TEXTS, *(checked_pattern(pattern) for pattern in text)]}
     records = work / "records"
     records.mkdir(parents=True, exist_ok=True)
     log = work / "ansible.log"
     log.unlink(missing_ok=True)
-    run_id = machines.new_run_id()
-    with tempfile.TemporaryDirectory(prefix="tdi-fleet-") as name:
-        scratch = Path(name)
-        raw = scratch / "raw"
-        raw.mkdir()
-        order = {"collector": str(_COLLECTOR), "settings": json.dumps(settings), "directory": str(raw)}
-        (scratch / "order.json").write_text(json.dumps(order), encoding="utf-8")
-        results = _Results(scratch / "events.jsonl", hosts, raw, records)
-        command = [*_playbook(scratch, sources, hosts), *(["--forks", str(forks)] if forks else [])]
-        if become is not None:
-            command += ["--become"] if become else ["--extra-vars", "ansible_become=false"]
-        variables = {
-            **_environment(),
-            "TDI_RUN_ID": run_id,
-            "TDI_FLEET": str(scratch / "order.json"),
-            "TDI_EVENTS": str(results.events),
-            "ANSIBLE_ACTION_PLUGINS": str(_ACTIONS),
-            "ANSIBLE_CALLBACK_PLUGINS": str(_CALLBACKS),
-            "ANSIBLE_CALLBACKS_ENABLED": "tdi_events",
-            "ANSIBLE_STDOUT_CALLBACK": "default",
-            # The connections that are kept open are this run's own, and end with it.
-            "ANSIBLE_SSH_CONTROL_PATH_DIR": str(scratch / "cp"),
-        }
-        try:
-            done = process.run(command, check=False, env=variables, log=log, tick=results.read)
-        finally:
-            end_run(run_id)
-        results.read()
+    scratch = run.directory
+    raw = scratch / "raw"
+    raw.mkdir(mode=0o700)
+    order = {"collector": str(_COLLECTOR), "settings": json.dumps(settings), "directory": str(raw)}
+    (scratch / "order.json").write_text(json.dumps(order), encoding="utf-8")
+    results = _Results(scratch / "events.jsonl", hosts, raw, records)
+    command = [*_playbook(scratch, sources, hosts), *(["--forks", str(forks)] if forks else [])]
+    if become is not None:
+        command += ["--become"] if become else ["--extra-vars", "ansible_become=false"]
+    variables = {
+        **_environment(),
+        "TDI_RUN_ID": run.id,
+        "TDI_FLEET": str(scratch / "order.json"),
+        "TDI_EVENTS": str(results.events),
+        "ANSIBLE_ACTION_PLUGINS": str(_ACTIONS),
+        "ANSIBLE_CALLBACK_PLUGINS": str(_CALLBACKS),
+        "ANSIBLE_CALLBACKS_ENABLED": "tdi_events",
+        "ANSIBLE_STDOUT_CALLBACK": "default",
+        # The connections that are kept open are this run's own, and end with it.
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(scratch / "cp"),
+    }
+    try:
+        done = process.run(command, check=False, env=variables, log=log, tick=results.read)
+    finally:
+        end_run(run.id)
+    results.read()
     if not results.seen:
         said = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if "ERROR" in line]
         raise TdiError(f"Ansible could not run: {said[0] if said else f'it ended with {done.code}'}")
@@ -234,8 +240,8 @@ def _with_meta(raw: Path, output: Path, extra: Mapping[str, Any]) -> None:
             size = 0
             while block := source.read(_BLOCK):
                 size += len(block)
-                if size > target.BYTES:
-                    raise TdiError(f"its record has no end; it was stopped after {target.BYTES} bytes")
+                if size > BYTES:
+                    raise TdiError(f"its record has no end; it was stopped after {BYTES} bytes")
                 copy.write(block)
     except (EOFError, gzip.BadGzipFile, ValueError, TypeError):
         raise TdiError("what it sends is not a record") from None

@@ -27,8 +27,27 @@ AGAIN = "Record the machine again."
 GZIP_MAGIC = b"\x1f\x8b"
 # Decompressed and re-written records up to this size stay in memory; most records are a few MB.
 IN_MEMORY = 64 * 1024 * 1024
+# Far beyond any machine: ten million objects. A machine that writes without end stops here, and so does a file that
+# was compressed to do harm.
+BYTES = 4 * 1024**3
+# What is not laid out line by line is read as a whole.
+WHOLE = 512 * 1024**2
 _decoder = json.JSONDecoder()
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
+
+# What comes of reading a part of a record as something that it is not.
+_DAMAGE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+
+
+class DamagedRecordError(TdiError):
+    """A file was a record once, or claims to be one."""
+
+    def __init__(self, path: Path, where: str = "") -> None:
+        """Name the record, and where it is damaged if that is known."""
+        self.path = path
+        self.where = where
+        super().__init__(f"The record {path} is truncated or damaged{where and f': {where}'}.", AGAIN)
 
 
 class ScopeStatus(StrEnum):
@@ -126,7 +145,7 @@ class RecordFile:
             begin = file.readline()
             self.meta = _member(meta, b'"meta": ')
             if begin != b'"scopes": {\n':
-                raise ValueError  # noqa: TRY301 - one message for everything that is not laid out as it should be
+                raise ValueError
             at = len(head) + len(meta) + len(begin)
             line = file.readline()
             at += len(line)
@@ -141,7 +160,7 @@ class RecordFile:
                         break
                     count += 1
                 if line not in (b"}},\n", b"}}\n"):
-                    raise ValueError  # noqa: TRY301
+                    raise ValueError
                 self.scopes[name] = header
                 self._places[name] = _Place(begin_of_objects, count)
                 self.counts[name] = count
@@ -149,11 +168,11 @@ class RecordFile:
                 at += len(line)
             last = file.readline()
             if not last.endswith(b"}}}\n") or file.read(1):
-                raise ValueError  # noqa: TRY301
+                raise ValueError
             if _member(last[:-2] + b"\n", b'"end": ') != {"objects": self.counts}:
-                raise ValueError  # noqa: TRY301
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError):
-            raise TdiError(f"The record {self.path} is truncated or damaged.", AGAIN) from None
+                raise ValueError
+        except _DAMAGE:
+            raise DamagedRecordError(self.path) from None
 
 
 def _member(line: bytes, prefix: bytes) -> dict[str, Any]:
@@ -203,6 +222,9 @@ def _open_canonical(path: Path) -> IO[bytes]:
 def _open_plain(path: Path) -> IO[bytes]:
     """Open a record file, decompressed if it is compressed."""
     try:
+        # A fifo would keep us waiting until somebody writes to it.
+        if path.exists() and not path.is_file():
+            raise TdiError(f"The record {path} cannot be read: it is not a file.", "Name a file.")
         file = path.open("rb")
     except FileNotFoundError:
         raise TdiError(f"There is no record {path}.", "Make one with `tdi state record TARGET -o FILE`.") from None
@@ -221,21 +243,25 @@ def _open_plain(path: Path) -> IO[bytes]:
         with file, gzip.GzipFile(fileobj=file) as compressed:
             while block := compressed.read(1 << 20):
                 plain.write(block)
+                if plain.tell() > BYTES:
+                    raise EOFError  # noqa: TRY301 - see BYTES
     except (EOFError, OSError, zlib.error):
         plain.close()
-        raise TdiError(f"The record {path} is truncated or damaged.", AGAIN) from None
+        raise DamagedRecordError(path) from None
     plain.seek(0)
     return plain
 
 
 def _load(path: Path, file: IO[bytes]) -> dict[str, Any]:
     """Read a record that is not in the canonical layout as a whole, and check that it is one."""
-    content = file.read()
+    content = file.read(WHOLE + 1)
+    if len(content) > WHOLE:
+        raise TdiError(f"{path} is not a record: it is not laid out as one, and too large to be another JSON.")
     try:
         data = json.loads(content)
     except (ValueError, RecursionError):
         if content.lstrip().startswith(b'{"schema"'):
-            raise TdiError(f"The record {path} is truncated or damaged.", AGAIN) from None
+            raise DamagedRecordError(path) from None
         raise TdiError(f"{path} is not a record: it is not JSON.") from None
     if not isinstance(data, dict) or not isinstance(data.get("schema"), int):
         raise TdiError(f"{path} is JSON, but not a record.")
@@ -246,7 +272,7 @@ def _load(path: Path, file: IO[bytes]) -> dict[str, Any]:
     if data["schema"] != SCHEMA or not isinstance(data.get("scopes"), dict) or not isinstance(data.get("meta"), dict):
         raise TdiError(f"{path} is JSON, but not a record.")
     if "end" not in data:
-        raise TdiError(f"The record {path} is truncated or damaged.", AGAIN)
+        raise DamagedRecordError(path)
     return data
 
 
@@ -260,7 +286,7 @@ def _rewrite(path: Path, data: dict[str, Any], output: IO[bytes]) -> None:
     except (KeyError, TypeError, ValueError, AttributeError):
         raise TdiError(f"{path} is JSON, but not a record.") from None
     if data["end"] != {"objects": {name: len(objects) for name, (_, objects) in scopes.items()}}:
-        raise TdiError(f"The record {path} is truncated or damaged.", AGAIN)
+        raise DamagedRecordError(path)
     _write(output, data["meta"], scopes)
 
 
@@ -272,7 +298,7 @@ def read_meta(path: Path) -> dict[str, Any]:
         try:
             return _member(file.readline(), b'"meta": ')
         except ValueError:
-            raise TdiError(f"The record {path} is truncated or damaged.", AGAIN) from None
+            raise DamagedRecordError(path) from None
 
 
 Scopes = Mapping[str, tuple[ScopeHeader, Iterable[tuple[str, Mapping[str, Any]]]]]
@@ -360,26 +386,56 @@ class Pairs:
 
     def __iter__(self) -> Iterator[tuple[str, str | None, str | None]]:
         """Walk both records side by side; equal lines are never parsed."""
-        lines_a, lines_b = self.a.lines(self.scope), self.b.lines(self.scope)
-        a, b = next(lines_a, None), next(lines_b, None)
-        while a is not None or b is not None:
+        a, b = _Side(self.a, self.scope), _Side(self.b, self.scope)
+        while a.line is not None or b.line is not None:
             self.compared += 1
-            if a == b:
-                a, b = next(lines_a, None), next(lines_b, None)
+            if a.line == b.line:
+                a.advance()
+                b.advance()
                 continue
-            key_a, raw_a = _split(a)
-            key_b, raw_b = _split(b)
+            (key_a, raw_a), (key_b, raw_b) = a.split(), b.split()
             if key_b is None or (key_a is not None and key_a < key_b):
                 yield key_a or "", raw_a, None
-                a = next(lines_a, None)
+                a.advance()
             elif key_a is None or key_b < key_a:
                 yield key_b, None, raw_b
-                b = next(lines_b, None)
+                b.advance()
             else:
                 # A file that was edited by hand may write an equal value in another way.
                 if raw_a is None or raw_b is None or json.loads(raw_a) != json.loads(raw_b):
                     yield key_a, raw_a, raw_b
-                a, b = next(lines_a, None), next(lines_b, None)
+                a.advance()
+                b.advance()
+
+
+class _Side:
+    """A scope of one record, line by line; what is parsed of it must be in order, for pairing relies on that."""
+
+    def __init__(self, record: RecordFile, scope: str) -> None:
+        self._record = record
+        self._scope = scope
+        self._lines = record.lines(scope)
+        self._before: bytes | None = None
+        self._parsed: tuple[str | None, str | None] | None = None
+        self.line = next(self._lines, None)
+
+    def advance(self) -> None:
+        """Go on to the next line."""
+        self._before, self._parsed = self.line, None
+        self.line = next(self._lines, None)
+
+    def split(self) -> tuple[str | None, str | None]:
+        """Key and attributes of the line, None for both at the end; raises TdiError for a damaged one."""
+        if self._parsed is None:
+            try:
+                self._parsed = _split(self.line)
+                before = _split(self._before)[0]
+            except _DAMAGE:
+                raise DamagedRecordError(self._record.path, f"a line of {self._scope} is not an object") from None
+            key = self._parsed[0]
+            if before is not None and key is not None and key <= before:
+                raise DamagedRecordError(self._record.path, f"{self._scope} is not in order")
+        return self._parsed
 
 
 def _split(line: bytes | None) -> tuple[str | None, str | None]:
@@ -408,24 +464,54 @@ def validate(path: Path) -> list[str]:
 
     Raises TdiError for a file that is no whole record.
     """
-    whole = schema()
-    definitions = whole["$defs"]
-    problems: list[str] = []
+    return list(_problems(path))
 
-    def check(part: Mapping[str, Any], value: Any, where: str) -> None:
+
+def _problems(path: Path, *, whole_meta: bool = True) -> Iterator[str]:
+    whole = schema()
+    meta = {name: part for name, part in whole["properties"]["meta"].items() if whole_meta or name != "required"}
+    definitions = whole["$defs"]
+
+    def check(part: Mapping[str, Any], value: Any, where: str) -> Iterator[str]:
         validator = Draft202012Validator({**part, "$defs": definitions})
-        problems.extend(f"{where}: {error.message[:300]}" for error in validator.iter_errors(value))
+        return (f"{where}: {error.message[:300]}" for error in validator.iter_errors(value))
 
     with RecordFile(path) as record:
-        check(whole["properties"]["meta"], record.meta, "meta")
+        yield from check(meta, record.meta, "meta")
         scopes = whole["properties"]["scopes"]["properties"]
         for name in record.scopes:
             if name not in scopes:
-                problems.append(f"{name}: the schema knows no such scope")
+                yield f"{name}: the schema knows no such scope"
                 continue
             objects = Draft202012Validator({**scopes[name]["properties"]["objects"], "$defs": definitions})
-            for key, raw in record.objects(name):
-                problems.extend(
-                    f"{name} {key!r}: {error.message[:300]}" for error in objects.iter_errors({key: json.loads(raw)})
-                )
-    return problems
+            last: str | None = None
+            for line in record.lines(name):
+                try:
+                    key, end = _key(line)
+                    value = json.loads(line[end:])
+                except _DAMAGE:
+                    yield f"{name}: {line[:100].decode('utf-8', 'replace')!r}… is not an object"
+                    continue
+                if last is not None and key <= last:
+                    yield f"{name} {key!r}: not in order"
+                last = key
+                for error in objects.iter_errors({key: value}):
+                    yield f"{name} {key!r}: {error.message[:300]}"
+
+
+@contextlib.contextmanager
+def blaming(*paths: Path) -> Iterator[None]:
+    """Say which record is damaged where working with them fails for what is in one of them.
+
+    Holding each object against the schema takes a hundred times as long as comparing them, so it is done only where
+    something went wrong. An error that no record explains is a mistake of ours, and stays as it is.
+    """
+    try:
+        yield
+    except _DAMAGE:
+        for path in paths:
+            # The most common state of a fleet has little to say of itself.
+            problem = next(_problems(path, whole_meta=False), None)
+            if problem:
+                raise DamagedRecordError(path, problem[:500]) from None
+        raise

@@ -17,6 +17,7 @@ import yaml
 
 from tdi.errors import TdiError
 from tdi.state.finding import Difference, Kind
+from tdi.state.record import schema
 
 CONTENT = ("hash", "size", "text", "unstable")
 """The attributes of a file that follow from its content; "unstable": it changed while it was recorded."""
@@ -315,7 +316,7 @@ def load_rules(path: Path | None) -> Rules:
     if path is None:
         return Rules()
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 (it is a safe one)
     except (OSError, UnicodeDecodeError) as error:
         raise TdiError(
             f"The rules file {path} cannot be read: {getattr(error, 'strerror', None) or error}.",
@@ -337,12 +338,24 @@ def load_rules(path: Path | None) -> Rules:
     if not isinstance(accepted, dict) or not all(isinstance(item, str) for pair in accepted.items() for item in pair):
         raise reader.wrong("acceptable_unavailable", "must map scopes to reasons")
     for scope, reason in accepted.items():
+        reader.scope(scope, "acceptable_unavailable")
         if not reason.strip():
             raise reader.wrong(f"acceptable_unavailable, scope {scope}", "has no reason")
     return Rules(
         allow=tuple(reader.allowance(entry, f"allow entry {number}") for number, entry in enumerate(entries, 1)),
         acceptable_unavailable=accepted,
     )
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is there twice: one of its values would be lost without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 (PyYAML's signature)
+        keys = [(key.value, key.start_mark) for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for number, (key, mark) in enumerate(keys):
+            if any(key == former for former, _ in keys[:number]):
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} is there twice", mark)
+        return super().construct_mapping(node, deep)
 
 
 _KEYS = {"scope", "match", "attributes", "direction", "value", "reason", "until"}
@@ -374,7 +387,7 @@ class _Reader:
             if not isinstance(text, str) or not text.strip():
                 raise self.wrong(where, f"{key!r} is missing or not a text", f"Say the {key} of the allowance.")
         return Allowance(
-            scope=entry["scope"],
+            scope=self.scope(entry["scope"], where),
             match=self.match(entry["match"], where),
             reason=entry["reason"].strip(),
             attributes=self.attributes(entry.get("attributes"), where),
@@ -382,6 +395,12 @@ class _Reader:
             value=self.value(entry.get("value"), where),
             until=self.until(entry.get("until"), where),
         )
+
+    def scope(self, name: str, where: str) -> str:
+        known = sorted(schema()["properties"]["scopes"]["properties"])
+        if name not in known:
+            raise self.wrong(where, f"unknown scope {name!r}", f"The scopes are {', '.join(known)}.")
+        return name
 
     def match(self, pattern: str, where: str) -> str:
         if not pattern.startswith("^") or not pattern.endswith("$") or pattern.endswith(r"\$"):

@@ -15,24 +15,25 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import resources
 from pathlib import Path
+from threading import Thread
 from typing import IO, Any
-from urllib.parse import urlsplit
 
 from tdi import __version__
 from tdi.errors import TdiError
-from tdi.state.record import AGAIN, RecordFile, atomic_output
+from tdi.state.record import AGAIN, BYTES, RecordFile, atomic_output, schema
 
 # -I and -S: nothing of the machine's own Python packages runs; -B: no byte code is left behind.
 PYTHON = ("python3", "-I", "-S", "-B", "-X", "utf8", "-")
+# The same, but it reads no further than the program's end: standard input stays open, and when it closes before the
+# record is complete, nobody waits for it any more, and the collector ends whatever it is at.
+START = (*PYTHON[:-1], "-c", "import sys;exec(sys.stdin.buffer.read(int(sys.argv.pop())))")
 # A server with millions of files takes minutes; what takes longer hangs.
 SECONDS = 3600.0
-# Far beyond any machine: ten million objects. A machine that writes without end stops here.
-BYTES = 4 * 1024**3
 META_LINE = 1024 * 1024
 # A baseline of a million files is about 200 MB.
 BASELINE_BYTES = 512 * 1024**2
@@ -41,6 +42,11 @@ NO_BASELINE = b'\nBASELINE = b""\n'
 BASELINE_BEGIN = b'{"baseline": "'
 BASELINE = re.compile(rb'\{"baseline": "([A-Za-z0-9+/=]*)"\}\n')
 MESSAGE = 64 * 1024
+# Neither part may begin with a dash. A name is left as it is: the hosts of ssh's configuration have capital letters.
+SSH = re.compile(
+    r"ssh://(?:(?P<user>[^-:/?#\s][^:/?#\s]*)@)?(?P<host>\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[^-@:/?#\[\]\s][^@:/?#\[\]\s]*)"
+    r"(?::(?P<port>\d{1,9}))?/?"
+)
 
 
 class Scheme(StrEnum):
@@ -68,23 +74,24 @@ def parse_target(text: str) -> Target:
     scheme, separator, _ = text.partition("://")
     if not separator or scheme not in set(Scheme):
         raise TdiError(f"The target {text!r} has no scheme that tdi knows.", remedy)
-    try:
-        parts = urlsplit(text)
-        host, user, port = parts.hostname or "", parts.username or "", parts.port
-    except ValueError:
-        raise TdiError(f"The target {text!r} is not a valid URL.", remedy) from None
     if Scheme(scheme) is Scheme.LOCAL:
         if text != "local://":
             raise TdiError(f"The target {text!r} names a machine, but local:// is this one.", remedy)
         return Target(text, Scheme.LOCAL)
     if Scheme(scheme) is Scheme.DOCKER:
-        # Names of containers may hold capital letters, which a URL's host name does not.
-        host, user, port = text.removeprefix("docker://"), "", None
+        host = text.removeprefix("docker://")
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", host, re.ASCII):
             raise TdiError(f"The target {text!r} names no container.", remedy)
-    elif not host or host.startswith("-") or user.startswith("-") or parts.password or parts.path.strip("/"):
+        return Target(text, Scheme.DOCKER, host)
+    found = SSH.fullmatch(text)
+    if not found or not text.isprintable():
+        if re.match(r"ssh://[^/@]*:[^/]*@", text):
+            raise TdiError("The target holds a password, and ssh takes none from there.", "Let ssh use a key.")
         raise TdiError(f"The target {text!r} names no host that ssh could reach.", remedy)
-    return Target(text, Scheme(scheme), host, user, port)
+    port = int(found["port"]) if found["port"] else None
+    if port is not None and not 0 < port < 1 << 16:
+        raise TdiError(f"The target {text!r} has no port that there could be.", "A port is a number from 1 to 65535.")
+    return Target(text, Scheme.SSH, found["host"].strip("[]"), found["user"] or "", port)
 
 
 def record(
@@ -112,11 +119,15 @@ def record(
     """
     machine = parse_target(target)
     settings: dict[str, Any] = {
+        "lifeline": 0,
         "text": [_pattern(pattern) for pattern in text],
         "probes": [_probe(probe) for probe in probes],
         "exclude": list(exclude),
     }
     if scopes is not None:
+        known = sorted(schema()["properties"]["scopes"]["properties"])
+        if unknown := sorted(set(scopes) - set(known)):
+            raise TdiError(f"There is no scope {unknown[0]!r}.", f"The scopes are {', '.join(known)}.")
         settings["scopes"] = list(scopes)
     if baseline is not None and (scopes is None or "files" in scopes):
         settings["make_baseline"] = True
@@ -194,9 +205,9 @@ def _probe(probe: Mapping[str, Any]) -> dict[str, Any]:
     return {**probe, "command": [str(word) for word in words], "timeout": seconds}
 
 
-def command(machine: Target, settings: Mapping[str, Any]) -> list[str]:
-    """Return the command that runs the collector on a machine."""
-    python = [*PYTHON, json.dumps(settings)]
+def command(machine: Target, settings: Mapping[str, Any], length: int) -> list[str]:
+    """Return the command that runs a collector of `length` bytes, which comes on its standard input, on a machine."""
+    python = [*START, json.dumps(settings), str(length)]
     if machine.scheme is Scheme.LOCAL:
         return [sys.executable, *python[1:]]
     if machine.scheme is Scheme.DOCKER:
@@ -219,11 +230,10 @@ def _collect(
     """Run the collector; `copy` takes its output until a time of the monotonic clock, and returns the end of it."""
     if machine.scheme is Scheme.LOCAL and os.geteuid() != 0:
         raise TdiError("Only root can record this machine.", "Run the same command with sudo.")
-    with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as messages:
-        source.write(program)
-        source.seek(0)
-        with _running(command(machine, settings), source, messages) as process:
-            odd: _NotARecordError | None = None
+    tail = b""
+    odd: _NotARecordError | None = None
+    with tempfile.TemporaryFile() as messages:
+        with _running(command(machine, settings, len(program)), program, messages) as process:
             try:
                 tail = copy(process, time.monotonic() + seconds)
             except _NotARecordError as error:
@@ -238,20 +248,28 @@ def _collect(
     if odd is not None and process.returncode in {None, 0, -signal.SIGKILL}:
         raise odd
     if process.returncode != 0:
-        raise _explain(machine, process.returncode, said)
+        # Some say on standard output why they do nothing: accounts without a shell, older engines.
+        talk = "" if tail.startswith(b'{"') else tail.decode("utf-8", "replace")
+        raise _explain(machine, process.returncode, said.strip() or talk)
     if not tail.endswith(b"}}\n") or b'\n"end": ' not in tail:
         raise TdiError(f"The record of {machine.text} is not complete: the connection ended early.", AGAIN)
 
 
 @contextmanager
-def _running(arguments: list[str], program: IO[bytes], messages: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a command, and make sure that it has ended afterwards."""
+def _running(arguments: list[str], program: bytes, messages: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a command that reads a program, and make sure that it has ended afterwards.
+
+    Its standard input stays open until it need not go on: when we are killed, the kernel closes it for us.
+    """
     try:
-        process = subprocess.Popen(arguments, stdin=program, stdout=subprocess.PIPE, stderr=messages)
+        process = subprocess.Popen(arguments, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=messages)
     except FileNotFoundError:
         raise TdiError(f"There is no program {arguments[0]!r} here.", f"Install {arguments[0]}.") from None
+    # A connection that hangs takes no program either, and the time that it may take is watched where its output is.
+    Thread(target=_feed, args=(process, program), daemon=True).start()
     try:
         yield process
+        _close_input(process)
         process.wait(30)
     except subprocess.TimeoutExpired:
         raise TdiError(f"{arguments[0]} did not end after the record was complete.") from None
@@ -259,8 +277,21 @@ def _running(arguments: list[str], program: IO[bytes], messages: IO[bytes]) -> I
         if process.poll() is None:
             process.kill()
             process.wait()
+        _close_input(process)
         if process.stdout:
             process.stdout.close()
+
+
+def _feed(process: subprocess.Popen[bytes], program: bytes) -> None:
+    rest = memoryview(program)
+    with suppress(OSError, ValueError):  # it ended, or the input was closed meanwhile
+        while rest and process.stdin:
+            rest = rest[process.stdin.write(rest) :]
+
+
+def _close_input(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin:
+        process.stdin.close()
 
 
 def _blocks(machine: Target, process: subprocess.Popen[bytes], deadline: float) -> Iterator[bytes]:
@@ -349,7 +380,12 @@ def _explain(machine: Target, status: int, said: str) -> TdiError:
     known: list[tuple[str, str, str]] = [
         (r"No such container", f"There is no container {machine.host!r}.", "`docker ps` lists the running ones."),
         (
-            r"is not running|is paused",
+            r"is paused",
+            f"The container {machine.host!r} is paused.",
+            f"Let it go on: docker unpause {machine.host}",
+        ),
+        (
+            r"is not running",
             f"The container {machine.host!r} is not running.",
             f"Start it: docker start {machine.host}",
         ),

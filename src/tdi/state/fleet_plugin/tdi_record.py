@@ -29,10 +29,12 @@ _SCRIPT = """\
 [ "$(id -u)" = 0 ] || exit {not_root}
 command -v {python} >/dev/null 2>&1 || exit {no_python}
 echo "tdi: $(hostname -I 2>/dev/null)"
+exec 3>&1
 {{ {python} -I -S -B -X utf8 - {settings} || echo "status $?" >&2; }} | gzip -6 | base64"""
 """`-I -S`: nothing of the machine's own Python packages runs; `-B`: no byte code is left. What it writes is compressed
 there, and as text, which every connection carries. The first line has the machine's own addresses. A pipe hides how
-the collector ended, so that is the last line of its messages where it failed."""
+the collector ended, so that is the last line of its messages where it failed. By file 3 the collector sees whether
+somebody still waits at the other end of the connection."""
 
 
 class ActionModule(ActionBase):
