@@ -104,7 +104,8 @@ def test_images_without_a_name_are_listed_too(fakes: Fakes):
 def test_a_machine_is_asked_until_it_is_up(fakes: Fakes, tmp_path):
     # What is run inside the machine is run here, with a systemctl that only pretends.
     asked = tmp_path / "asked"
-    fakes("systemctl", f'echo >> {asked}; case $(wc -l < {asked}) in 1) exit 1;; 2) echo starting;; *) echo running; esac')
+    answers = "1) exit 1;; 2) echo starting;; *) echo running;;"
+    fakes("systemctl", f"echo >> {asked}; case $(wc -l < {asked}) in {answers} esac")
     program = fakes.docker(exec='shift 2; exec "$@"')
     docker.wait_until_booted("m", timeout=10)
     assert asked.read_text().count("\n") == 3
