@@ -168,9 +168,13 @@ def _converge(trial: _Trial, started: Sequence[Machine], playbook: ansible.Conve
 
 def _record_between(trial: _Trial, started: Sequence[Machine]) -> None:
     """Record the machines after their first converge, and let the second one begin."""
-    names = [machine.name for machine in started if machines.trouble(machine) is None]
+
+    def record(machine: Machine) -> None:
+        if machines.trouble(machine) is None:
+            records.record_machine(trial.project, machine.name, records.CONVERGED)
+
     with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda name: records.record_machine(trial.project, name, records.CONVERGED), names))
+        list(pool.map(record, started))
     ansible.second_gate(trial.gate).touch()
 
 
