@@ -237,7 +237,7 @@ def remove_images(label: str) -> list[str]:
 
 _UNTIL_BOOTED = """\
 until state=$(systemctl is-system-running --wait 2>/dev/null); [ "$state" = running ] || [ "$state" = degraded ]; do
-    sleep 0.05
+    sleep 0.1
 done
 echo "$state"
 """

@@ -1,7 +1,7 @@
 """How a verdict comes about: both machines through the scenarios together, then the comparison.
 
 The steps in order: images, create (and record production before the change), converge, record, converge again, verify
-(and record and compare), the verdict. Ansible starts beside the first steps and pytest beside the converges, and both
+(and record and compare), the verdict. Ansible starts while the machines boot and pytest beside the converges, and both
 wait for their turn. Playbooks, settings and tests are the scenarios' own; `tdi.judge` says what the results mean.
 """
 
@@ -87,22 +87,21 @@ def _steps(project: Project, run: Run, display: Display, verdict: Verdict, befor
     display.provenance(verdict.provenance)
     scenarios = {name: scenario.load(project, name) for name in scenario.NAMES}
     trial = _Trial(project, run, display, verdict, base, scenarios, before)
-    with (
-        records.kept_apart(run.directory / "records"),
-        kept(run.directory / "records", project.records),
-        _ansible(trial) as playbook,
-    ):
+    with records.kept_apart(run.directory / "records"), kept(run.directory / "records", project.records):
         started = _create(trial, {"base": base.id, "production": image.id})
-        _boot(trial, started)
-        with _pytest(trial) as tests:
-            outcome = _converge(trial, started, playbook)
-            judge.converge(outcome, started, scenarios["fresh"], run.directory, verdict, base)
-            working = [each for each in started if verdict.machines[each.scenario].steps[Step.CONVERGE] is Result.PASS]
-            if working:
-                _verify(trial, working, tests, both=len(working) == len(started))
-                for machine in working:
-                    _compare_with_second_run(trial, machine)
-                _plan(trial)
+        with _ansible(trial) as playbook:
+            _boot(trial, started)
+            with _pytest(trial) as tests:
+                outcome = _converge(trial, started, playbook)
+                judge.converge(outcome, started, scenarios["fresh"], run.directory, verdict, base)
+                working = [
+                    each for each in started if verdict.machines[each.scenario].steps[Step.CONVERGE] is Result.PASS
+                ]
+                if working:
+                    _verify(trial, working, tests, both=len(working) == len(started))
+                    for machine in working:
+                        _compare_with_second_run(trial, machine)
+                    _plan(trial)
         judge.trouble(verdict, started)
 
 
