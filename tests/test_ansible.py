@@ -2,7 +2,9 @@
 
 import json
 import sys
+import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,9 +37,9 @@ def recap(**failures: int) -> dict[str, Any]:
 @pytest.fixture
 def read(tmp_path: Path) -> Callable[..., ansible._Reader]:
     def call(*events: dict[str, Any]) -> ansible._Reader:
-        reader = ansible._Reader(tmp_path / "events.jsonl", ["fresh", "upgrade"], lambda _: None)
+        reader = ansible._Reader(tmp_path / "events.jsonl", ["fresh", "upgrade"])
         reader.path.write_text("".join(json.dumps(event) + "\n" for event in events))
-        reader.read()
+        reader.read(lambda _: None)
         return reader
 
     return call
@@ -124,12 +126,12 @@ def test_other_hosts_and_ignored_failures_do_not_count(read):
 
 def test_a_line_that_is_half_written_waits_for_its_rest(tmp_path: Path):
     seen: list[ansible.Event] = []
-    reader = ansible._Reader(tmp_path / "events.jsonl", ["fresh"], seen.append)
+    reader = ansible._Reader(tmp_path / "events.jsonl", ["fresh"])
     line = json.dumps(result("fresh", "changed")) + "\n"
     for part, count in ((line[:20], 0), (line[20:], 1), (line, 2)):
         with reader.path.open("a") as file:
             file.write(part)
-        reader.read()
+        reader.read(seen.append)
         assert len(seen) == count
     assert reader.passes["fresh"][0].results == 2
 
@@ -181,14 +183,16 @@ def test_both_machines_go_through_one_run_with_the_scenarios_settings(
 ):
     seen = []
 
-    def run(command: list[str], **options: Any) -> process.Completed:
+    def started(command: list[str], **options: Any) -> AbstractContextManager[process.Started]:
         seen.append((command, options))
-        return process.Completed(tuple(command), 0, "", "")
+        return real(["true"])
 
-    monkeypatch.setattr(ansible.process, "run", run)
+    real = process.started
+    monkeypatch.setattr(ansible.process, "started", started)
     monkeypatch.setattr(ansible.docker, "environment", dict)
     settings = {f"tdi-x-{name}": scenario.load(checkout, name) for name in scenario.NAMES}
-    ansible.converge(settings, tmp_path / "work", tmp_path / "log", gate=tmp_path / "gate")
+    with ansible.converging(settings, tmp_path / "work", tmp_path / "log", gate=tmp_path / "gate") as running:
+        assert running.outcome().code == 0
     ((command, options),) = seen
     assert Path(command[0]).name == "ansible-playbook"
     inventory = ansible.yaml.safe_load((tmp_path / "work" / "inventory.yml").read_text())
@@ -204,6 +208,50 @@ def test_both_machines_go_through_one_run_with_the_scenarios_settings(
     config = (tmp_path / "work" / "ansible.cfg").read_text()
     assert "pipelining = True" in config
     assert options["env"]["TDI_GATE"] == str(tmp_path / "gate")
+
+
+PLAYBOOK = """
+- hosts: all
+  gather_facts: false
+  strategy: "{{ lookup('ansible.builtin.env', 'TDI_STRATEGY') }}"
+  tasks:
+    - {name: Think, ansible.builtin.assert: {that: true}}
+    - {name: Touch, ansible.builtin.command: {cmd: "sh -c 'echo >> {{ touched }}'"}}
+"""
+
+
+@pytest.mark.parametrize("strategy", ["", "linear"])
+def test_a_machine_is_touched_only_when_its_gate_is_open(
+    checkout: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: str
+):
+    monkeypatch.setenv("TDI_STRATEGY", strategy)
+    monkeypatch.setattr(ansible.docker, "environment", dict)
+    gate, touched, playbook = (tmp_path / name for name in ("gate", "touched", "playbook.yml"))
+    touched.touch()
+    playbook.write_text(PLAYBOOK)
+    here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "touched": str(touched)}
+    settings = replace(
+        scenario.load(checkout, "fresh"),
+        variables=here,
+        environment={"ANSIBLE_CALLBACK_PLUGINS": str(Path(ansible.__file__).with_name("ansible_plugins"))},
+    )
+    gates = [gate, ansible.second_gate(gate)]
+    happened: list[str] = []
+
+    def observe(event: ansible.Event) -> None:
+        if event.name == "result":
+            happened.append(f"{event.facts['task']} {event.facts['outcome']}")
+            # What needs no machine is not held up; what does is.
+            assert len(touched.read_text()) == happened.count("Touch changed")
+            if event.facts["task"] == "Think":
+                time.sleep(0.5)
+                assert len(touched.read_text()) == happened.count("Touch changed")
+                gates.pop(0).touch()
+
+    with ansible.converging({"a": settings}, tmp_path / "w", tmp_path / "log", playbook=playbook, gate=gate) as running:
+        outcome = running.outcome(observe)
+    assert happened == ["Think ok", "Touch changed"] * 2, outcome.log.read_text()
+    assert outcome.code == 0
 
 
 def test_a_role_that_cannot_even_be_read_is_said_in_one_line(

@@ -101,13 +101,15 @@ def test_images_without_a_name_are_listed_too(fakes: Fakes):
     assert [image["id"] for image in docker.images("tdi")] == ["sha256:1", "sha256:2"]
 
 
-def test_a_machine_that_is_up_is_waited_for(fakes: Fakes, tmp_path):
-    up = tmp_path / "up"
-    program = fakes.docker(
-        exec=f"test -e {up} && echo running || {{ touch {up}; exit 1; }}", container_inspect="echo running 0"
-    )
+def test_a_machine_is_asked_until_it_is_up(fakes: Fakes, tmp_path):
+    # What is run inside the machine is run here, with a systemctl that only pretends.
+    asked = tmp_path / "asked"
+    answers = "1) exit 1;; 2) echo starting;; *) echo running;;"
+    fakes("systemctl", f"echo >> {asked}; case $(wc -l < {asked}) in {answers} esac")
+    program = fakes.docker(exec='shift 2; exec "$@"')
     docker.wait_until_booted("m", timeout=10)
-    assert len([call for call in program.calls if call.startswith("exec")]) == 2
+    assert asked.read_text().count("\n") == 3
+    assert len(program.calls) == 1
 
 
 UNITS = 'echo "nginx.service loaded"; echo "a.mount x"'
@@ -122,11 +124,15 @@ UNITS = 'echo "nginx.service loaded"; echo "a.mount x"'
         ),
         ({"exec": "exit 1", "container_inspect": "echo exited 137"}, r"stopped while booting \(exited\)"),
         ({"exec": "exit 1", "container_inspect": "exit 1"}, r"stopped while booting \(it is gone\)"),
-        ({"exec": "echo starting", "container_inspect": "echo running 0"}, r"not up after 0 s \(it says starting\)"),
+        ({"exec": 'shift 2; "$@"', "container_inspect": "echo running 0"}, r"not up after 0 s \(it says starting\)"),
         ({"exec": "sleep 60"}, "did not end within"),
     ],
 )
-def test_a_machine_that_does_not_boot_says_why(fakes: Fakes, answers: dict[str, str], said: str):
+def test_a_machine_that_does_not_boot_says_why(
+    fakes: Fakes, monkeypatch: pytest.MonkeyPatch, answers: dict[str, str], said: str
+):
     fakes.docker(**answers)
+    fakes("systemctl", "echo starting; exit 1")
+    monkeypatch.setattr(docker, "_TO_ANSWER", 1)
     with pytest.raises(TdiError, match=said):
         docker.wait_until_booted("m", timeout=0.4)

@@ -1,5 +1,6 @@
 """The verifier's run: which test belongs to which machine, and what could not even be collected."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,7 +26,8 @@ def verify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], V
         (directory / "test_it.py").write_text(text)
         work = tmp_path / "work"
         work.mkdir()
-        return pytest_run.verify(directory, MACHINES, work, tmp_path / "log", {"TDI_ROOT": str(ROOT)})
+        with pytest_run.ready(directory, work, tmp_path / "log", {"TDI_ROOT": str(ROOT)}) as pytest:
+            return pytest.verify(MACHINES, {"ORDERED": "yes"})
 
     return call
 
@@ -66,6 +68,29 @@ def test_a_parametrized_test_belongs_to_its_machine(verify: Callable[[str], Veri
     for machine in MACHINES:
         assert {test.case: test.outcome for test in found.of(machine)} == {"a-b": "failed", "c": "passed"}
         assert "test_site[a-b]" in {test.title for test in found.of(machine)}
+
+
+def test_what_is_ordered_last_is_there_when_tests_are_collected(verify: Callable[[str], Verification]):
+    found = verify("import os\nORDERED = os.environ['ORDERED']\ndef test_it(host): assert ORDERED == 'yes'\n")
+    assert {test.outcome for test in found.tests} == {"passed"}
+
+
+def test_a_pytest_that_is_never_told_what_to_test_looks_at_no_test_and_ends_with_its_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(pytest_run.ansible.docker, "environment", dict)
+    looked = tmp_path / "looked"
+    (tmp_path / "conftest.py").write_text(f"open({str(tmp_path / 'loaded')!r}, 'w')\n")
+    (tmp_path / "test_it.py").write_text(f"open({str(looked)!r}, 'w')\ndef test_it(): pass\n")
+    with pytest_run.ready(tmp_path, tmp_path, tmp_path / "log", {}) as waiting:
+        for _ in range(200):
+            if (tmp_path / "loaded").exists():
+                break
+            time.sleep(0.1)
+        time.sleep(0.3)
+        assert waiting.program.child.poll() is None, waiting.log.read_text()
+    assert waiting.program.child.poll() is not None
+    assert not looked.exists()
 
 
 def test_a_file_that_cannot_be_imported_is_broken(verify: Callable[[str], Verification]):

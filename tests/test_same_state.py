@@ -153,7 +153,8 @@ records.record_machine = lambda project, name: Path({str(tmp_path / "record.json
 """)
         junit = tmp_path / "artifacts" / "junit.xml"
         given = {"TDI_ROOT": str(ROOT), **variables}
-        verification = pytest_run.verify(directory, MACHINES, work, tmp_path / "log", given, junit=junit)
+        with pytest_run.ready(directory, work, tmp_path / "log", given, junit) as pytest:
+            verification = pytest.verify(MACHINES, {})
         assert not verification.broken, verification.log.read_text()
         return Report(verification, junit, len(calls.read_text().splitlines()))
 

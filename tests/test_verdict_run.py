@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from conftest import Fakes
-from tdi import verdict_run
+from tdi import ansible, verdict_run
 from tdi.ansible import AGAIN, Event, Outcome, Pass
 from tdi.display import Display
 from tdi.errors import TdiError
@@ -31,19 +30,19 @@ def test_a_full_disk_is_trouble_with_its_cause(checkout: Project, fakes: Fakes, 
 def test_a_record_between_the_two_runs_that_fails_is_not_taken_for_an_unchanged_machine(
     checkout: Project, monkeypatch: pytest.MonkeyPatch
 ):
-    def converge(_: object, *__: object, observe: Callable[[Event], None], **___: Any) -> Outcome:
-        observe(Event("play", {"name": AGAIN}))
-        return Outcome({"tdi-x-fresh": [Pass(results=1)] * 2}, recap=True, code=0, log=checkout.root / "log")
+    class Playbook:
+        def outcome(self, observe: Callable[[Event], None]) -> Outcome:
+            observe(Event("play", {"name": AGAIN}))
+            return Outcome({"tdi-x-fresh": [Pass(results=1)] * 2}, recap=True, code=0, log=checkout.root / "log")
 
     def broken(*_: object) -> None:
         raise TdiError("the collector ended")
 
-    monkeypatch.setattr(verdict_run.ansible, "converge", converge)
     monkeypatch.setattr(verdict_run.records, "record_machine", broken)
-    monkeypatch.setattr(verdict_run, "_boot", lambda *_: None)
     monkeypatch.setattr(verdict_run.machines, "trouble", lambda _: None)
     run = SimpleNamespace(id="x", directory=checkout.root)
     trial = verdict_run._Trial(checkout, run, Display(), Verdict(), None, {"fresh": None})
     checkout.prepare_artifacts()
     with pytest.raises(TdiError, match="the collector ended"):
-        verdict_run._converge(trial, [Machine("tdi-x-fresh", "fresh")])
+        verdict_run._converge(trial, [Machine("tdi-x-fresh", "fresh")], Playbook())
+    assert not ansible.second_gate(trial.gate).exists()

@@ -5,7 +5,8 @@ import importlib.util
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,20 @@ def environment(home: Path, scenario_environment: Mapping[str, str] | None = Non
     }
 
 
+@dataclass(frozen=True)
+class Converging:
+    """An ansible-playbook that runs beside us."""
+
+    program: process.Started
+    reader: "_Reader"
+    log: Path
+
+    def outcome(self, observe: Callable[[Event], None] = lambda _: None) -> Outcome:
+        """Follow it to its end and return what it did."""
+        done = self.program.wait(tick=lambda: self.reader.read(observe))
+        return Outcome(self.reader.passes, self.reader.recap, done.code, self.log)
+
+
 def converge(
     scenarios: Mapping[str, Scenario],
     work: Path,
@@ -106,15 +121,29 @@ def converge(
     playbook: Path | None = None,
     roles: Path | None = None,
     times: int = 2,
-    gate: Path | None = None,
-    observe: Callable[[Event], None] = lambda _: None,
-    tick: Callable[[], None] = lambda: None,
 ) -> Outcome:
+    """Converge machines that are up, as `converging` does, to the end."""
+    with converging(scenarios, work, log, playbook=playbook, roles=roles, times=times) as running:
+        return running.outcome()
+
+
+@contextmanager
+def converging(
+    scenarios: Mapping[str, Scenario],
+    work: Path,
+    log: Path,
+    *,
+    playbook: Path | None = None,
+    roles: Path | None = None,
+    times: int = 2,
+    gate: Path | None = None,
+) -> Iterator[Converging]:
     """Converge machines together in one run of ansible-playbook: `scenarios` says what each machine's settings are.
 
-    The scenarios' own converge playbook runs `times` times: with `gate`, the first time once that file exists, the
-    second once the file `gate`-again does. `playbook` and `roles` take its place for production images.
-    Raises TdiError where the scenarios disagree in their Ansible settings, since one run has only one set of them.
+    The scenarios' own converge playbook runs `times` times: with `gate`, it touches the machines the first time once
+    that file exists, the second once the file `gate`-again does. `playbook` and `roles` take its place for production
+    images. Raises TdiError where the scenarios disagree in their Ansible settings, since one run has only one set of
+    them.
     """
     chosen = list(scenarios.values())
     first = chosen[0]
@@ -139,7 +168,7 @@ def converge(
         variables["TDI_GATE"] = str(gate)
     if roles:
         variables["ANSIBLE_ROLES_PATH"] = str(roles)
-    reader = _Reader(work / "events.jsonl", list(scenarios), observe)
+    reader = _Reader(work / "events.jsonl", list(scenarios))
     variables |= {
         "ANSIBLE_CONFIG": str(work / "ansible.cfg"),
         "TDI_EVENTS": str(reader.path),
@@ -148,13 +177,8 @@ def converge(
         "ANSIBLE_NOCOLOR": "1",
     }
     command = [str(Path(sys.executable).parent / "ansible-playbook"), "--inventory", "inventory.yml", "converge.yml"]
-
-    def follow() -> None:
-        reader.read()
-        tick()
-
-    done = process.run(command, check=False, env=variables, cwd=work, log=log, tick=follow)
-    return Outcome(reader.passes, reader.recap, done.code, log)
+    with process.started(command, env=variables, cwd=work, log=log) as program:
+        yield Converging(program, reader, log)
 
 
 def second_gate(gate: Path) -> Path:
@@ -211,15 +235,14 @@ def _write_config(file: Path, sections: Mapping[str, Mapping[str, Any]]) -> None
 class _Reader:
     """Follows the file of events while Ansible writes it, and keeps count of what each machine went through."""
 
-    def __init__(self, path: Path, machines: Sequence[str], observe: Callable[[Event], None]) -> None:
+    def __init__(self, path: Path, machines: Sequence[str]) -> None:
         self.path = path
         self.path.touch()
         self.passes: dict[str, list[Pass]] = {name: [Pass()] for name in machines}
         self.recap = False
-        self._observe = observe
         self._offset = 0
 
-    def read(self) -> None:
+    def read(self, observe: Callable[[Event], None]) -> None:
         """Take in what was written since the last call; a line that is not yet whole waits for the next one."""
         with self.path.open("rb") as handle:
             handle.seek(self._offset)
@@ -230,7 +253,7 @@ class _Reader:
             facts = json.loads(line)
             event = Event(facts.pop("event"), facts)
             self._take(event)
-            self._observe(event)
+            observe(event)
 
     def _take(self, event: Event) -> None:
         facts = event.facts

@@ -9,8 +9,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,12 +63,52 @@ def run(
     Raises CommandFailedError for an exit code other than 0 where `check` is set, and TdiError where the program is
     missing or takes longer than `timeout` seconds.
     """
+    with started(command, feeds=feed is not None, env=env, cwd=cwd, log=log) as program:
+        completed = program.wait(feed=feed, timeout=timeout, tick=tick)
+    if check and not completed.ok:
+        raise CommandFailedError(completed)
+    return completed
+
+
+@dataclass(frozen=True)
+class Started:
+    """A program that runs beside us: its arguments, and the process that it is."""
+
+    command: tuple[str, ...]
+    child: subprocess.Popen[bytes]
+
+    def wait(
+        self, *, feed: bytes | None = None, timeout: float | None = None, tick: Callable[[], None] | None = None
+    ) -> Completed:
+        """Follow it to its end and return what it wrote; `timeout` and `tick` are those of `run`."""
+        try:
+            stdout, stderr = _communicate(self.child, feed, timeout, tick)
+        except subprocess.TimeoutExpired:
+            raise TdiError(f"{' '.join(self.command[:3])} did not end within {timeout:.0f} s.") from None
+        texts = (stdout.decode(errors="replace"), stderr.decode(errors="replace"))
+        return Completed(self.command, self.child.returncode, *texts)
+
+
+@contextmanager
+def started(
+    command: Sequence[str | Path],
+    *,
+    feeds: bool = False,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    log: Path | None = None,
+) -> Iterator[Started]:
+    """A program that runs beside us for the length of a `with` block, which ends it where it still runs.
+
+    `feeds` says that its `wait` will be given something to feed it with; `log` sends both outputs to a file. Raises
+    TdiError where the program is missing.
+    """
     words = tuple(str(word) for word in command)
     sink = log.open("ab") if log else None
     try:
         child = subprocess.Popen(
             words,
-            stdin=subprocess.PIPE if feed is not None else subprocess.DEVNULL,
+            stdin=subprocess.PIPE if feeds else subprocess.DEVNULL,
             stdout=sink or subprocess.PIPE,
             stderr=sink or subprocess.PIPE,
             env=dict(env) if env is not None else None,
@@ -81,19 +121,11 @@ def run(
         if sink:
             sink.close()
     try:
-        stdout, stderr = _communicate(child, feed, timeout, tick)
-    except subprocess.TimeoutExpired:
-        _end_group(child.pid)
-        child.wait()
-        raise TdiError(f"{' '.join(words[:3])} did not end within {timeout:.0f} s.") from None
-    except BaseException:
-        _end_group(child.pid)
-        child.wait()
-        raise
-    completed = Completed(words, child.returncode, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
-    if check and not completed.ok:
-        raise CommandFailedError(completed)
-    return completed
+        yield Started(words, child)
+    finally:
+        if child.poll() is None:
+            _end_group(child.pid)
+            child.wait()
 
 
 def run_attached(command: Sequence[str], env: Mapping[str, str]) -> int:

@@ -4,7 +4,8 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,56 +53,91 @@ class Verification:
         return [test for test in self.tests if test.machine in {machine, ""}]
 
 
-def verify(
-    verifier: Path,
-    machines: Sequence[str],
-    work: Path,
-    log: Path,
-    variables: Mapping[str, str],
-    observe: Callable[[TestOutcome], None] = lambda _: None,
-    junit: Path | None = None,
-) -> Verification:
-    """Run the tests in `verifier` on `machines` in one pytest, and return how each ended.
+@dataclass(frozen=True)
+class Ready:
+    """A pytest that has everything loaded and waits to be told which machines to test."""
 
-    `junit` is where pytest's report for a CI server is kept. Raises TdiError where that cannot be written.
+    program: process.Started
+    work: Path
+    log: Path
+    junit: Path | None
+
+    def verify(
+        self,
+        machines: Sequence[str],
+        variables: Mapping[str, str],
+        observe: Callable[[TestOutcome], None] = lambda _: None,
+    ) -> Verification:
+        """Let it test `machines`, with `variables` added to its environment, and return how each test ended.
+
+        Raises TdiError where the report for a CI server cannot be written.
+        """
+        order = {"hosts": list(machines), "environment": dict(variables)}
+        write_atomically(_order(self.work), json.dumps(order))
+        tests: list[TestOutcome] = []
+        broken: list[str] = []
+        offset = 0
+
+        def read() -> None:
+            nonlocal offset
+            with _events(self.work).open("rb") as handle:
+                handle.seek(offset)
+                fresh = handle.read()
+            whole = fresh.rfind(b"\n") + 1
+            offset += whole
+            for line in fresh[:whole].splitlines():
+                facts: dict[str, Any] = json.loads(line)
+                if facts["event"] == "broken":
+                    broken.append(facts["message"])
+                elif facts["event"] == "test":
+                    tests.append(_outcome(facts, machines))
+                    observe(tests[-1])
+
+        done = self.program.wait(tick=read)
+        report = _report(self.work)
+        if self.junit and report.exists():
+            write_atomically(self.junit, report.read_text(encoding="utf-8"))
+        return Verification(tuple(tests), tuple(broken), done.code, self.log)
+
+
+@contextmanager
+def ready(
+    verifier: Path, work: Path, log: Path, variables: Mapping[str, str], junit: Path | None = None
+) -> Iterator[Ready]:
+    """Start a pytest for the tests in `verifier`, which waits until it is told what to test (tdi.await_order).
+
+    It needs a second to load, and does so while the machines converge. `junit` is where its report for a CI server is
+    kept.
     """
-    events, report = work / "tests.jsonl", work / "junit.xml"
-    events.touch()
-    tests: list[TestOutcome] = []
-    broken: list[str] = []
-    offset = 0
-
-    def read() -> None:
-        nonlocal offset
-        with events.open("rb") as handle:
-            handle.seek(offset)
-            fresh = handle.read()
-        whole = fresh.rfind(b"\n") + 1
-        offset += whole
-        for line in fresh[:whole].splitlines():
-            facts: dict[str, Any] = json.loads(line)
-            if facts["event"] == "broken":
-                broken.append(facts["message"])
-            elif facts["event"] == "test":
-                tests.append(_outcome(facts, machines))
-                observe(tests[-1])
-
+    _events(work).touch()
     command = [
-        *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no", "--connection=docker"),
-        f"--hosts={','.join(machines)}",
-        f"--junitxml={report}",
+        *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "tdi.await_order"),
+        *("--color=no", "--connection=docker"),
+        f"--junitxml={_report(work)}",
         str(verifier),
     ]
     environment = {
+        **os.environ,
         **ansible.environment(work / "home"),
         **variables,
-        "TDI_TEST_EVENTS": str(events),
+        "TDI_TEST_ORDER": str(_order(work)),
+        "TDI_TEST_EVENTS": str(_events(work)),
         "PYTHONDONTWRITEBYTECODE": "1",  # the verifier's directory is part of the checkout
     }
-    done = process.run(command, check=False, cwd=work, log=log, env={**os.environ, **environment}, tick=read)
-    if junit and report.exists():
-        write_atomically(junit, report.read_text(encoding="utf-8"))
-    return Verification(tuple(tests), tuple(broken), done.code, log)
+    with process.started(command, cwd=work, log=log, env=environment) as program:
+        yield Ready(program, work, log, junit)
+
+
+def _order(work: Path) -> Path:
+    return work / "tests-order.json"
+
+
+def _events(work: Path) -> Path:
+    return work / "tests.jsonl"
+
+
+def _report(work: Path) -> Path:
+    return work / "junit.xml"
 
 
 def _outcome(facts: Mapping[str, Any], machines: Sequence[str]) -> TestOutcome:

@@ -1,15 +1,15 @@
 """How a verdict comes about: both machines through the scenarios together, then the comparison.
 
-The steps in order: images, create (and record production before the change), converge, converge again, verify (and
-record and compare), the verdict. Playbooks, settings and tests are the scenarios' own; `tdi.judge` says what the
-results mean.
+The steps in order: images, create (and record production before the change), converge, record, converge again, verify
+(and record and compare), the verdict. Ansible starts while the machines boot and pytest beside the converges, and both
+wait for their turn. Playbooks, settings and tests are the scenarios' own; `tdi.judge` says what the results mean.
 """
 
 import json
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +47,7 @@ class _Trial:
 
     @property
     def gate(self) -> Path:
-        """The file that lets Ansible begin: the machines are up."""
+        """The file that lets the first converge begin: the machines are up, and production is recorded."""
         return self.run.directory / "machines-are-up"
 
 
@@ -89,16 +89,45 @@ def _steps(project: Project, run: Run, display: Display, verdict: Verdict, befor
     trial = _Trial(project, run, display, verdict, base, scenarios, before)
     with records.kept_apart(run.directory / "records"), kept(run.directory / "records", project.records):
         started = _create(trial, {"base": base.id, "production": image.id})
-        outcome = _converge(trial, started)
-        judge.converge(outcome, started, scenarios["fresh"], run.directory, verdict, base)
-        working = [each for each in started if verdict.machines[each.scenario].steps[Step.CONVERGE] is Result.PASS]
-        if working:
-            _verify(trial, working, both=len(working) == len(started))
-            for machine in working:
-                for second in outcome.passes[machine.name][1:]:
-                    _compare_with_second_run(trial, machine, second)
-            _plan(trial)
+        with _ansible(trial) as playbook:
+            _boot(trial, started)
+            with _pytest(trial) as tests:
+                outcome = _converge(trial, started, playbook)
+                judge.converge(outcome, started, scenarios["fresh"], run.directory, verdict, base)
+                working = [
+                    each for each in started if verdict.machines[each.scenario].steps[Step.CONVERGE] is Result.PASS
+                ]
+                if working:
+                    _verify(trial, working, tests, both=len(working) == len(started))
+                    for machine in working:
+                        for second in outcome.passes[machine.name][1:]:
+                            _compare_with_second_run(trial, machine, second)
+                    _plan(trial)
         judge.trouble(verdict, started)
+
+
+def _ansible(trial: _Trial) -> AbstractContextManager[ansible.Converging]:
+    """One Ansible for both converges of both machines; the gates say when it may touch them."""
+    return ansible.converging(
+        {each.machine: each for each in trial.scenarios.values()},
+        trial.run.directory / "ansible",
+        trial.logs / "converge.log",
+        gate=trial.gate,
+    )
+
+
+def _pytest(trial: _Trial) -> AbstractContextManager[pytest_run.Ready]:
+    """One pytest for the tests of both machines."""
+    variables = {
+        "TDI_ROOT": str(trial.project.root),
+        "TDI_ARTIFACTS": str(trial.project.artifacts),
+        "TDI_RUN_ID": trial.run.id,
+        **of_copy(trial.before),
+    }
+    verifier = trial.scenarios["fresh"].verifier
+    return pytest_run.ready(
+        verifier, trial.run.directory, trial.logs / "verify.log", variables, junit=_junit(trial.project)
+    )
 
 
 def _create(trial: _Trial, images: dict[str, str]) -> list[Machine]:
@@ -107,48 +136,8 @@ def _create(trial: _Trial, images: dict[str, str]) -> list[Machine]:
         return machines.start_all(pairs, trial.run.id)
 
 
-def _converge(trial: _Trial, started: Sequence[Machine]) -> ansible.Outcome:
-    """Both converges of both machines, in one Ansible that starts while the machines boot."""
-    with ThreadPoolExecutor() as pool, _timed(trial.verdict, "converge"):
-        booting: Future[None] = pool.submit(_boot, trial, started)
-        trial.display.step(Step.CONVERGE)
-
-        def stop_where_booting_failed() -> None:
-            if booting.done():
-                booting.result()
-
-        between: list[Future[None]] = []
-
-        def observe(event: ansible.Event) -> None:
-            if event.name == "play" and event.facts["name"] == ansible.AGAIN:
-                between.append(pool.submit(_record_between, trial, started))
-                trial.display.step(Step.IDEMPOTENCE)
-            trial.display.ansible(event)
-
-        outcome = ansible.converge(
-            {machine.name: trial.scenarios[machine.scenario] for machine in started},
-            trial.run.directory / "ansible",
-            trial.logs / "converge.log",
-            gate=trial.gate,
-            observe=observe,
-            tick=stop_where_booting_failed,
-        )
-        for done in (booting, *between):
-            done.result()
-    firsts = {each.scenario: outcome.passes[each.name][0] for each in started}
-    wrote = records.Wrote(
-        {name: first.wrote for name, first in firsts.items()},
-        {
-            name: {thing: ansible.within(trial.project.root, place) for thing, place in first.places.items()}
-            for name, first in firsts.items()
-        },
-    )
-    records.write_wrote(trial.project, wrote)
-    return outcome
-
-
 def _boot(trial: _Trial, started: Sequence[Machine]) -> None:
-    """Wait until the machines are up, record production before the change, and let Ansible begin."""
+    """Wait until the machines are up, record production before the change, and let the first converge begin."""
 
     def ready(machine: Machine) -> None:
         docker.wait_until_booted(machine.name)
@@ -161,35 +150,50 @@ def _boot(trial: _Trial, started: Sequence[Machine]) -> None:
     trial.gate.touch()
 
 
+def _converge(trial: _Trial, started: Sequence[Machine], playbook: ansible.Converging) -> ansible.Outcome:
+    """Follow both converges of both machines; what they are after the first one is recorded in between."""
+    trial.display.step(Step.CONVERGE)
+
+    def observe(event: ansible.Event) -> None:
+        trial.display.ansible(event)
+        if event.name == "play" and event.facts["name"] == ansible.AGAIN:
+            _record_between(trial, started)
+            trial.display.step(Step.IDEMPOTENCE)
+
+    with _timed(trial.verdict, "converge"):
+        outcome = playbook.outcome(observe)
+    firsts = {each.scenario: outcome.passes[each.name][0] for each in started}
+    wrote = records.Wrote(
+        {name: first.wrote for name, first in firsts.items()},
+        {
+            name: {thing: ansible.within(trial.project.root, place) for thing, place in first.places.items()}
+            for name, first in firsts.items()
+        },
+    )
+    records.write_wrote(trial.project, wrote)
+    return outcome
+
+
 def _record_between(trial: _Trial, started: Sequence[Machine]) -> None:
     """Record the machines after their first converge, and let the second one begin."""
-    try:
-        with ThreadPoolExecutor() as pool:
-            names = [machine.name for machine in started if machines.trouble(machine) is None]
-            list(pool.map(lambda name: records.record_machine(trial.project, name, records.CONVERGED), names))
-    finally:
-        ansible.second_gate(trial.gate).touch()
+
+    def record(machine: Machine) -> None:
+        if machines.trouble(machine) is None:
+            records.record_machine(trial.project, machine.name, records.CONVERGED)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(record, started))
+    ansible.second_gate(trial.gate).touch()
 
 
-def _verify(trial: _Trial, working: Sequence[Machine], *, both: bool) -> None:
-    """The Testinfra tests, the records and the comparison: one pytest for the machines that work."""
+def _verify(trial: _Trial, working: Sequence[Machine], tests: pytest_run.Ready, *, both: bool) -> None:
+    """The Testinfra tests, the records and the comparison, for the machines that work."""
     trial.display.step(Step.VERIFY)
-    variables = {
-        "TDI_ROOT": str(trial.project.root),
-        "TDI_ARTIFACTS": str(trial.project.artifacts),
-        "TDI_RUN_ID": trial.run.id,
-        **of_copy(trial.before),
-        **({} if both else {"TDI_COMPARE": LATER}),
-    }
     with _timed(trial.verdict, "verify"):
-        verification = pytest_run.verify(
-            trial.scenarios["fresh"].verifier,
+        verification = tests.verify(
             [machine.name for machine in working],
-            trial.run.directory,
-            trial.logs / "verify.log",
-            variables,
+            {} if both else {"TDI_COMPARE": LATER},
             observe=trial.display.test,
-            junit=_junit(trial.project),
         )
     for machine in working:
         judge.tests(verification, machine, trial.verdict.machines[machine.scenario])

@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ansible.plugins.callback import CallbackBase
+from ansible.plugins.loader import action_loader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,6 +67,8 @@ class CallbackModule(CallbackBase):
         path = os.environ.get("TDI_EVENTS")
         self._file = open(path, "a", encoding="utf-8") if path else None  # noqa: PTH123, SIM115 (lives as the process)
         self._began: dict[str, float] = {}
+        self._plays = 0
+        self._gate: str | None = None
 
     def _write(self, event: str, **facts: Any) -> None:
         if self._file:
@@ -94,22 +97,32 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_play_start(self, play: Play) -> None:
         """A play begins.
 
-        The first one waits for the machines, which boot while Ansible starts; the one between the two converges waits
-        until the machines have been recorded.
+        The first one may touch the machines once they are up, for they boot while Ansible starts; what comes after the
+        play between the two converges may once they have been recorded.
         """
         name = play.get_name().strip()
         self._write("play", name=name)
         gate = os.environ.get("TDI_GATE")
         if gate and name == _AGAIN:
-            gate += "-again"
+            self._gate = f"{gate}-again"
+        elif gate and not self._plays:
+            self._gate = gate
+        self._plays += 1
+
+    def _wait_at_the_gate(self, task: Task) -> None:
+        """Wait before a task that touches a machine; what Ansible does by itself, such as `assert`, goes on."""
+        if not self._gate or not _touches_a_machine(task):
+            return
         parent = os.getppid()
-        while gate and not os.path.exists(gate):  # noqa: PTH110 (no pathlib for a loop that only waits)
+        while not os.path.exists(self._gate):  # noqa: PTH110 (no pathlib for a loop that only waits)
             if os.getppid() != parent:
                 raise SystemExit(1)
             time.sleep(0.02)
+        self._gate = None
 
     def v2_playbook_on_task_start(self, task: Task, is_conditional: bool) -> None:  # noqa: ARG002, FBT001 (Ansible's signature)
         """A task begins."""
+        self._wait_at_the_gate(task)
         self._began[task._uuid] = time.monotonic()  # noqa: SLF001
         self._write("task", name=task.get_name().strip(), path=task.get_path())
 
@@ -136,6 +149,12 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_stats(self, stats: AggregateStats) -> None:
         """The recap."""
         self._write("recap", hosts={host: stats.summarize(host) for host in sorted(stats.processed)})
+
+
+def _touches_a_machine(task: Task) -> bool:
+    """Whether a task has a connection; in doubt it has (what is included, `meta: reset_connection`)."""
+    action = action_loader.get(task.action, class_only=True, collection_list=task.collections)
+    return bool(getattr(action, "_requires_connection", True))
 
 
 def _made(action: str, values: Any) -> Iterator[str]:
