@@ -23,7 +23,7 @@ from tdi.errors import TdiError
 from tdi.project import Project
 from tdi.state.explain import referred_paths
 from tdi.state.finding import Difference, Kind, Names
-from tdi.state.fold import Group
+from tdi.state.fold.tree import Group
 
 _COPY_OF = "TDI_COPY_OF"
 _COPY_AT = "TDI_COPY_AT"

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tdi.state.finding import Difference, Kind, Names
-from tdi.state.fold import Group, is_modified_conffile, package_of, unit_of
+from tdi.state.fold.facts import is_modified_conffile, package_of, unit_of
+from tdi.state.fold.tree import Group
 
 _CONFLICT = re.compile(r"^(?P<file>.+)\.(dpkg-(dist|new|old|bak|tmp)|ucf-(dist|new|old))$")
 _WHOLE = "Let a task write {file} whole (`ansible.builtin.template` or `ansible.builtin.copy`), whatever was there."

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tdi.state.finding import Difference, Kind
-from tdi.state.fold import sources_of
+from tdi.state.fold.facts import sources_of
 from tdi.state.record import RecordFile
 
 _Objects = Mapping[tuple[str, str], Mapping[str, Any]]

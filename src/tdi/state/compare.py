@@ -13,9 +13,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from tdi.state import explain, fold
+from tdi.state import explain
 from tdi.state.bases import Bases, tell_apart
 from tdi.state.finding import Difference, Finding, Kind, Names
+from tdi.state.fold import fold
+from tdi.state.fold.facts import FEW
+from tdi.state.fold.tree import Group
 from tdi.state.record import RecordFile, ScopeStatus, pairs
 from tdi.state.rules import Allowance, NoiseRule, Rules
 
@@ -132,14 +135,14 @@ def compare(
         differences, inherited = tell_apart(differences, bases)
     allowances = _Allowances(rules.allow, today or dt.datetime.now(dt.UTC).date())
     bare = _bare_directories(differences, {Kind.ONLY_A: b, Kind.ONLY_B: a})
-    groups = [left for group in fold.fold(differences, bare) if (left := allowances.apply(group, suppressed))]
+    groups = [left for group in fold(differences, bare) if (left := allowances.apply(group, suppressed))]
     owners = explain.owners_of(groups, (a, b))
     meanings = explain.meanings_of(a, b) if groups else {}
     findings = (explain.describe(group, names, owners, blame, meanings) for group in groups)
     return Comparison(
         names=names,
         findings=_worst_first(findings),
-        from_bases=_worst_first(explain.describe(group, names, {}) for group in fold.fold(inherited)),
+        from_bases=_worst_first(explain.describe(group, names, {}) for group in fold(inherited)),
         suppressed=dict(sorted(suppressed.items())),
         reasons=_reasons(rules, suppressed),
         compared=compared,
@@ -170,7 +173,7 @@ def _bare_directories(
     """
     files = {difference.key: difference.kind for difference in differences if difference.scope == "files"}
     places = Counter((key.rpartition("/")[0], kind) for key, kind in files.items() if kind is not Kind.CHANGED)
-    many = {place for place, count in places.items() if count > fold.FEW and place[0] not in files}
+    many = {place for place, count in places.items() if count > FEW and place[0] not in files}
     found = set()
     for kind, record in others.items():
         wanted = {directory for directory, each in many if each is kind}
@@ -309,7 +312,7 @@ class _Allowances:
         self._valid = tuple(entry for entry in entries if entry not in self._expired)
         self._used: set[int] = set()
 
-    def apply(self, group: fold.Group, suppressed: Counter[str]) -> fold.Group | None:
+    def apply(self, group: Group, suppressed: Counter[str]) -> Group | None:
         """What is left of `group`. With its head goes all that follows from it; None: nothing is left."""
         if not self._valid:
             return group

@@ -8,7 +8,8 @@ from typing import Any
 
 from tdi.state import advice
 from tdi.state.finding import Difference, Finding, Kind, Names, Severity, finding_id
-from tdi.state.fold import FEW, Group, has_privilege, is_modified_conffile, package_of
+from tdi.state.fold.facts import FEW, has_privilege, is_modified_conffile, package_of
+from tdi.state.fold.tree import Group
 from tdi.state.record import RecordFile
 
 MUST_DIFFER = "must-differ"

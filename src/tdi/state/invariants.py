@@ -6,7 +6,7 @@ from typing import Any
 
 from tdi.state.explain import debt
 from tdi.state.finding import Difference, Finding, Kind, Severity, finding_id
-from tdi.state.fold import package_of
+from tdi.state.fold.facts import package_of
 from tdi.state.record import RecordFile, ScopeStatus
 
 _Check = Callable[[str, dict[str, Any]], "tuple[str, Severity, str, str] | None"]
