@@ -3,6 +3,7 @@
 from collections import defaultdict
 
 from tdi.state.finding import Difference, Kind
+from tdi.state.fold.facts import ancestors
 from tdi.state.fold.tree import Tree
 
 
@@ -83,20 +84,23 @@ def ownership(tree: Tree) -> None:
     users, groups = tree.by_scope["users"], tree.by_scope["groups"]
     if not users and not groups:
         return
+    known: dict[tuple[str, ...], Difference | None] = {}
     for difference in tree.files.values():
         if difference.attributes and {*difference.attributes} <= {"owner", "group"}:
-            causes = [
-                _cause_of_owner(users if name == "owner" else groups, difference, name)
-                or (_cause_of_primary_group(users, difference) if name == "group" else None)
-                for name in difference.attributes
-            ]
+            causes = []
+            for attribute in difference.attributes:
+                names = [str((side or {}).get(attribute)) for side in (difference.a, difference.b)]
+                asked = (attribute, *names)
+                if asked not in known:
+                    known[asked] = _cause_of_owner(users if attribute == "owner" else groups, names, attribute)
+                cause = known[asked] or (_cause_of_primary_group(users, difference) if attribute == "group" else None)
+                causes.append(cause)
             if None not in causes:
                 tree.hang(difference, next(filter(None, causes)))
 
 
-def _cause_of_owner(entries: dict[str, Difference], file: Difference, attribute: str) -> Difference | None:
-    """The account or group whose new name, number or absence makes a file show another owner."""
-    names = [str((side or {}).get(attribute)) for side in (file.a, file.b)]
+def _cause_of_owner(entries: dict[str, Difference], names: list[str], attribute: str) -> Difference | None:
+    """The account or group whose new name, number or absence makes a file show another owner: `names` on A and B."""
     number = "uid" if attribute == "owner" else "gid"
     for name in names:
         cause = _user_called(entries, name)
@@ -121,31 +125,37 @@ def _cause_of_primary_group(users: dict[str, Difference], file: Difference) -> D
 
 
 def belongings(tree: Tree) -> None:
-    """The home, the keys, the mail and the crontab of a user that only one machine has hang below the user."""
-    for name, user in tree.by_scope["users"].items():
-        if user.kind is Kind.CHANGED:
-            if "home" in user.attributes:
-                _moved_home(tree, user)
+    """What is an account's own where it lives goes with the account that came, went, or moved to another home."""
+    users = tree.by_scope["users"]
+    moved = {name: user for name, user in users.items() if user.kind is not Kind.CHANGED}
+    spools = {
+        (f"{spool}/{name}", user.kind): user
+        for name, user in moved.items()
+        for spool in ("/var/mail", "/var/spool/mail", "/var/spool/cron/crontabs")
+    }
+    homes = _homes(users)
+    for path, difference in tree.files.items() if homes or spools else ():
+        kind, owner = difference.kind, difference.present.get("owner")
+        if (path, kind) in spools:
+            tree.hang(difference, spools[path, kind])
+        for directory in (path, *ancestors(path)):
+            for user, names in homes.get((directory, kind), ()):
+                if owner in names:
+                    tree.hang(difference, user)
+    for key, difference in tree.by_scope["authorized_keys"].items():
+        if (name := key.partition(":")[0]) in moved:
+            tree.hang(difference, moved[name])
+
+
+def _homes(users: dict[str, Difference]) -> dict[tuple[str, Kind], list[tuple[Difference, set[str]]]]:
+    """The home that one machine alone has, and on which: whose it is, and what the owner is called there."""
+    homes: dict[tuple[str, Kind], list[tuple[Difference, set[str]]]] = defaultdict(list)
+    for name, user in users.items():
+        if user.kind is Kind.CHANGED and "home" not in user.attributes:
             continue
-        home = str(user.present.get("home", ""))
-        spool = {f"/var/mail/{name}", f"/var/spool/mail/{name}", f"/var/spool/cron/crontabs/{name}"}
-        for difference in tree.files.values():
+        for side, kind in ((user.a, Kind.ONLY_A), (user.b, Kind.ONLY_B)):
+            home = str((side or {}).get("home", ""))
             # A home such as /var or / belongs to more than the user.
-            at_home = home.count("/") > 1 and (difference.key == home or difference.key.startswith(home + "/"))
-            own = at_home and difference.present.get("owner") == name
-            if difference.kind is user.kind and (own or difference.key in spool):
-                tree.hang(difference, user)
-        for difference in tree.by_scope["authorized_keys"].values():
-            if difference.key.partition(":")[0] == name:
-                tree.hang(difference, user)
-
-
-def _moved_home(tree: Tree, user: Difference) -> None:
-    """The files that left the home of an account for its new one hang below the account."""
-    for side, kind in ((user.a, Kind.ONLY_A), (user.b, Kind.ONLY_B)):
-        home = str((side or {}).get("home", ""))
-        for path, difference in tree.files.items():
-            inside = home.count("/") > 1 and (path == home or path.startswith(f"{home}/"))
-            named = {user.key, (side or {}).get("entry")}
-            if inside and difference.kind is kind and difference.present.get("owner") in named:
-                tree.hang(difference, user)
+            if home.count("/") > 1:
+                homes[home, kind].append((user, {name, str((side or {}).get("entry"))}))
+    return homes
