@@ -196,6 +196,17 @@ def test_an_output_that_cannot_be_written_is_said(program, canned, tmp_path):
         target.record("ssh://h", tmp_path / "file" / "r.json")
 
 
+@pytest.mark.parametrize("name", ["-", "r.json.zst", "r.xz"])
+def test_a_record_that_another_program_could_not_read_by_its_name_is_not_written(
+    program, canned, tmp_path, monkeypatch, name
+):
+    program(f"cat {canned}")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(TdiError, match="cannot be written as"):
+        target.record("ssh://h", Path(name))
+    assert not Path(name).exists()
+
+
 def test_a_missing_program_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "no program 'ssh'" in failure("ssh://h", tmp_path / "r.json").what

@@ -338,12 +338,18 @@ def _write(output: IO[bytes], meta: Mapping[str, Any], scopes: Scopes) -> None:
     output.write(b'\n},\n"end": {"objects": %s}}\n' % _encode(counts).encode())
 
 
+_OTHER_COMPRESSION = (".zst", ".xz", ".bz2", ".lz4", ".zip")
+"""Who names a file so expects what is not done; the record could not be read by what reads such files."""
+
+
 @contextlib.contextmanager
 def atomic_output(path: Path) -> Iterator[IO[bytes]]:
     """Give a file to write to that becomes `path` when the block ends well, and is removed when it does not.
 
     A name that ends in `.gz` is compressed. Raises TdiError if the file cannot be written.
     """
+    if path.suffix in _OTHER_COMPRESSION or str(path) == "-":
+        raise TdiError(f"A record cannot be written as {path}.", "Name a file that ends in .json, or .json.gz.")
     if path.exists() and not path.is_file():
         raise TdiError(f"The record {path} cannot be written: it is not a file.", "Name a file.")
     try:
