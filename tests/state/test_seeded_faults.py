@@ -114,7 +114,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     options = settings["upgrade"].options
     images = {name: f"tdi-seeded-faults:{run_id}-{name}" for name in scenario.NAMES}
     with ExitStack() as stack:
-        stack.callback(docker.remove_images, tuple(images.values()))
+        stack.callback(docker.remove_images, f"tdi.seeded-faults={run_id}")
         stack.callback(machines.remove_run, run_id)
         started = machines.start_all([(settings["fresh"], base.id), (settings["upgrade"], image.id)], run_id)
         for machine in started:
@@ -125,7 +125,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
         for machine in started:
             assert not shell(machine.name, FURNITURE)
             docker.stop(machine.name)
-            docker.commit(machine.name, images[machine.scenario], {docker.LABEL: "image"})
+            docker.commit(machine.name, images[machine.scenario], {docker.LABEL: "image", "tdi.seeded-faults": run_id})
         with _machine(images["fresh"], "again-fresh", options, run_id) as machine:
             fresh = stack.enter_context(_record(project, machine, directory / "fresh.json"))
             machine_id = docker.execute(machine, ["cat", "/etc/machine-id"]).stdout.strip()

@@ -386,8 +386,8 @@ def test_what_runs_is_recorded_with_its_restart_debt(machine, tmp_path):
     assert serve["restart_debt"] == [
         "configuration-newer:/etc/serve.conf",
         "configuration-newer:/etc/serve/new.conf",
-        "configuration-newer:/usr/local/bin/serve",
         "deleted:/usr/local/bin/python9",
+        "script-newer:/usr/local/bin/serve",
         "unit-changed",
     ]
     unit = json.loads(dict(after.objects("systemd"))["serve.service"])
