@@ -19,7 +19,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tdi import base_image, machines, scenario
+from tdi.images import base_image
+from tdi.machines import lifecycle
+from tdi.molecule import scenario
 from tdi.project import Project
 from tdi.state import target
 
@@ -50,9 +52,9 @@ class Cost:
 def real_record(path: Path) -> None:
     """Record a machine of the base image."""
     project = Project.find()
-    run_id = machines.new_run_id()
+    run_id = lifecycle.new_run_id()
     options = scenario.load(project, "fresh").options
-    with machines.one(f"tdi-{run_id}-fleet", base_image.ensure(project).id, options, run_id) as name:
+    with lifecycle.one(f"tdi-{run_id}-fleet", base_image.ensure(project).id, options, run_id) as name:
         target.record(f"docker://{name}", path).close()
 
 

@@ -36,8 +36,12 @@ from pathlib import Path
 
 import yaml
 
-from tdi import ansible, base_image, docker, machines, process, production, records, same_state, scenario
+from tdi.images import base_image, production
+from tdi.machines import lifecycle
+from tdi.molecule import scenario
+from tdi.outside import ansible, docker, process
 from tdi.project import Project
+from tdi.same_state import comparing, kept_records
 from tdi.state import target
 from tdi.state.compare import Comparison, compare
 from tdi.state.record import RecordFile
@@ -181,7 +185,7 @@ def checked_playbook(directory: Path, converge: Path, stand_in: Mapping[str, Sur
 
 def pair(project: Project, number: int, directory: Path) -> tuple[Comparison, Comparison]:
     """Converge a pair and compare it: the new with the upgraded machine, and the upgraded one recorded twice."""
-    run_id = machines.new_run_id()
+    run_id = lifecycle.new_run_id()
     base = base_image.ensure(project)
     image = production.ensure(project, base)
     environment = {**os.environ, "TDI_RUN_ID": run_id}
@@ -195,7 +199,7 @@ def pair(project: Project, number: int, directory: Path) -> tuple[Comparison, Co
         options, variables = stands_in.options(found.options), found.variables | wrapped
         settings.append((dataclasses.replace(found, options=options, variables=variables), which))
     try:
-        started = machines.start_all(settings if number % 2 else settings[::-1], run_id)
+        started = lifecycle.start_all(settings if number % 2 else settings[::-1], run_id)
         for machine in started:
             docker.wait_until_booted(machine.name)
             put_wrappers(machine.name, stand_in[machine.name], libfaketime(base.id))
@@ -213,13 +217,13 @@ def pair(project: Project, number: int, directory: Path) -> tuple[Comparison, Co
             for at, turn in ((0, 1), (1, 1), (1, 2))
         )
         with new, upgraded, again:
-            rules = same_state.rules(project)
+            rules = comparing.rules(project)
             return (
-                compare(new, upgraded, rules, names=same_state.NAMES),
+                compare(new, upgraded, rules, names=comparing.NAMES),
                 compare(upgraded, again, rules, every_allowance_needed=False),
             )
     finally:
-        machines.remove_run(run_id)
+        lifecycle.remove_run(run_id)
 
 
 def let_timers_run(machine: str) -> None:
@@ -231,7 +235,7 @@ def let_timers_run(machine: str) -> None:
 
 
 def _record(project: Project, machine: str, file: Path) -> RecordFile:
-    return target.record(f"docker://{machine}", file, **records.settings(project))
+    return target.record(f"docker://{machine}", file, **kept_records.settings(project))
 
 
 def findings(comparison: Comparison) -> list[str]:

@@ -25,7 +25,10 @@ from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
 
-from tdi import base_image, docker, machines, scenario
+from tdi.images import base_image
+from tdi.machines import lifecycle
+from tdi.molecule import scenario
+from tdi.outside import docker
 from tdi.project import Project
 from tdi.state import target
 
@@ -149,16 +152,16 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures here")
     chosen = parser.parse_args()
     project = Project.find()
-    run_id = machines.new_run_id()
+    run_id = lifecycle.new_run_id()
     options = scenario.load(project, "fresh").options
     image = base_image.ensure(project).id
     measured: dict[str, list[tuple[float, float]]] = {key: [] for key in TITLES}
     with tempfile.TemporaryDirectory(prefix="tdi-bench-") as directory:
         record, with_baseline, again = (Path(directory) / f"{name}.json" for name in "abc")
         baseline, current = Path(directory) / "baseline", Path(directory) / "current"
-        with machines.one(f"tdi-{run_id}-base", image, options, run_id) as base:
+        with lifecycle.one(f"tdi-{run_id}-base", image, options, run_id) as base:
             target.record(f"docker://{base}", record, baseline=baseline)
-        with machines.one(f"tdi-{run_id}-bench", image, options, run_id) as name:
+        with lifecycle.one(f"tdi-{run_id}-bench", image, options, run_id) as name:
             prepare(name)
             uri = f"docker://{name}"
 

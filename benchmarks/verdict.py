@@ -27,7 +27,10 @@ from typing import Any
 
 import yaml
 
-from tdi import ansible, base_image, docker, machines, production, scenario
+from tdi.images import base_image, production
+from tdi.machines import lifecycle
+from tdi.molecule import scenario
+from tdi.outside import ansible, docker
 from tdi.project import Project
 
 SITE = "server { listen 80 default_server; root /srv/website; }\n"
@@ -115,7 +118,7 @@ def floor(project: Project, images: Images) -> float:
     def one(number_and_image: tuple[int, str]) -> None:
         number, image = number_and_image
         name = f"tdi-floor-{number}"
-        docker.run_detached(name, image, settings.options, machines.labels("floor"))
+        docker.run_detached(name, image, settings.options, lifecycle.labels("floor"))
         try:
             docker.wait_until_booted(name)
             docker.execute(name, ["apt-get", "update", "-qq"])

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tdi import cli, console
+from tdi import cli
+from tdi.outside import console
 from tdi.project import Project
 
 ROOT = Path(__file__).resolve().parents[1]

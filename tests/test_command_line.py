@@ -9,10 +9,11 @@ import click
 import pytest
 
 from conftest import Ended
-from tdi import cli, verdict_run
+from tdi import cli
 from tdi.errors import TdiError
 from tdi.project import Project
-from tdi.verdict import MachineOutcome, Result, SameState, Step, Verdict
+from tdi.verdict import steps
+from tdi.verdict.outcome import MachineOutcome, Result, SameState, Step, Verdict
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ def test_whatever_ends_a_command_has_its_code_and_its_line(
     def fail() -> None:
         raise error
 
-    monkeypatch.setattr("tdi.engine.ensure", fail)
+    monkeypatch.setattr("tdi.setup.engine.ensure", fail)
     ended = tdi("setup")
     assert ended.code == code
     assert said in ended.err
@@ -94,7 +95,7 @@ def test_the_verdict_is_the_exit_code_and_is_written(
     tdi: Callable[..., Ended], checkout: Project, monkeypatch: pytest.MonkeyPatch, verdict: Verdict, code: int
 ):
     monkeypatch.chdir(checkout.root)
-    monkeypatch.setattr(verdict_run, "run_verdict", lambda *_: verdict)
+    monkeypatch.setattr(steps, "run_verdict", lambda *_: verdict)
     ended = tdi("verdict")
     assert ended.code == code
     assert f"verdict: {verdict.kind.value}" in ended.out
@@ -131,7 +132,7 @@ def test_an_interrupted_verdict_does_not_leave_a_former_one(
     monkeypatch.chdir(checkout.root)
     checkout.prepare_artifacts()
     (checkout.artifacts / "verdict.json").write_text('{"class": "pass"}')
-    monkeypatch.setattr(verdict_run, "run_verdict", interrupted)
+    monkeypatch.setattr(steps, "run_verdict", interrupted)
     assert tdi("verdict").code == 130
     assert not (checkout.artifacts / "verdict.json").exists()
 

@@ -18,7 +18,10 @@ from typing import Any
 import pytest
 
 from conftest import ROOT
-from tdi import base_image, docker, machines, scenario
+from tdi.images import base_image
+from tdi.machines import lifecycle
+from tdi.molecule import scenario
+from tdi.outside import docker
 from tdi.project import Project
 
 pytestmark = pytest.mark.docker
@@ -133,7 +136,7 @@ def verdict(tmp_path: Path) -> Iterator[Callable[[str], Running]]:
             running.process.terminate()
             running.process.wait(timeout=60)
         if running.known:
-            machines.remove_run(running.known)
+            lifecycle.remove_run(running.known)
         shutil.rmtree(running.temporary, ignore_errors=True)
 
 
@@ -263,7 +266,7 @@ def test_molecule_and_tdi_start_the_same_machine(checkout: Project, tmp_path: Pa
     molecule = [shutil.which("molecule", path=str(Path(sys.executable).parent)) or "molecule"]
     monkeypatch.setenv("TDI_ARTIFACTS", str(tmp_path / "artifacts"))
     base = base_image.ensure(checkout)
-    run_id = machines.new_run_id()
+    run_id = lifecycle.new_run_id()
     before = set(docker.containers(docker.LABEL))
     try:
         subprocess.run(
@@ -275,11 +278,11 @@ def test_molecule_and_tdi_start_the_same_machine(checkout: Project, tmp_path: Pa
             if re.fullmatch(r"tdi-dev[0-9a-f]{5}-fresh", name)
         ]
         settings = scenario.load(checkout, "fresh", {**os.environ, "TDI_RUN_ID": run_id})
-        by_tdi = machines.start(settings, base.id, run_id)
+        by_tdi = lifecycle.start(settings, base.id, run_id)
         assert [essentials(name) for name in by_molecule] == [essentials(by_tdi.name)]
     finally:
         subprocess.run(
             [*molecule, "destroy", "-s", "fresh"], cwd=checkout.root, env=environment, check=True, capture_output=True
         )
-        machines.remove_run(run_id)
+        lifecycle.remove_run(run_id)
     assert not [name for name in docker.containers(docker.LABEL) if name in {*by_molecule, by_tdi.name}]

@@ -9,9 +9,9 @@ from types import ModuleType
 import pytest
 
 from conftest import ROOT
-from tdi import records
 from tdi.errors import TdiError
 from tdi.project import Project
+from tdi.same_state import kept_records
 
 DUMP = """\
 # configuration file /etc/nginx/nginx.conf:
@@ -174,7 +174,7 @@ def declare(checkout: Project, text: str) -> None:
 
 
 def test_the_script_of_a_probe_is_sent_along(checkout: Project):
-    (probe,) = records.settings(checkout)["probes"]
+    (probe,) = kept_records.settings(checkout)["probes"]
     assert probe["name"] == "nginx"
     assert probe["command"][:1] == ["python3"]
     assert probe["command"][-1] == (ROOT / "molecule/verifier/probes/nginx.py").read_text()
@@ -192,4 +192,4 @@ def test_the_script_of_a_probe_is_sent_along(checkout: Project):
 def test_a_declaration_that_cannot_be_used_is_an_error_that_says_why(checkout: Project, text: str, what: str):
     declare(checkout, text)
     with pytest.raises(TdiError, match=what):
-        records.settings(checkout)
+        kept_records.settings(checkout)

@@ -5,21 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from tdi import verifier
-from tdi.verifier import comparer, machine, project, recorder, scenario, stable_name  # noqa: F401 (fixtures are found by name)
+from tdi.verifier import plugin
+from tdi.verifier.plugin import comparer, machine, project, recorder, scenario, stable_name  # noqa: F401 (fixtures are found by name)
 
 # `declared` stands beside the tests, wherever pytest is started.
 sys.path.insert(0, str(Path(__file__).parent))
 
-verifier.use_kept_open_backend()
+plugin.use_kept_open_backend()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Follow the outcome of each test."""
-    config.pluginmanager.register(verifier.Events(), "tdi-events")
+    config.pluginmanager.register(plugin.Events(), "tdi-events")
     config.addinivalue_line("filterwarnings", "ignore:record_xml_attribute")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Compare the upgraded machine only."""
-    verifier.leave_out_other_comparisons(config, items)
+    plugin.leave_out_other_comparisons(config, items)

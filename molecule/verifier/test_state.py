@@ -7,11 +7,12 @@ import os
 
 import pytest
 
-from tdi import same_state, verifier
 from tdi.project import Project
+from tdi.same_state import comparing
 from tdi.state import invariants
 from tdi.state.record import RecordFile
-from tdi.verifier import Comparer, Recorder
+from tdi.verifier import plugin
+from tdi.verifier.plugin import Comparer, Recorder
 
 
 def test_the_machine_can_be_recorded(host: object, machine: str, recorder: Recorder) -> None:  # noqa: ARG001 (names the machine)
@@ -25,14 +26,14 @@ def test_nothing_on_the_machine_is_broken(
     recorder: Recorder,
 ) -> None:
     # What is wrong in the same way on both machines compares as equal. `allow` in rules.yml can accept it.
-    rules = same_state.rules(project)
+    rules = comparing.rules(project)
     with RecordFile(recorder(machine)) as record:
         found = [each for each in invariants.check(record) if rules.accepting(each.differences[0]) is None]
     if found:
         pytest.fail("\n".join(f"{each.scope} {each.key}: {each.why} {each.action}" for each in found), pytrace=False)
 
 
-@pytest.mark.parametrize("case", same_state.CASES)
+@pytest.mark.parametrize("case", comparing.CASES)
 def test_same_state_as_a_new_machine(
     host: object,  # noqa: ARG001 (names the machine)
     machine: str,
@@ -40,13 +41,13 @@ def test_same_state_as_a_new_machine(
     comparer: Comparer,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    if os.environ.get("TDI_COMPARE") == verifier.LATER:
+    if os.environ.get("TDI_COMPARE") == plugin.LATER:
         pytest.skip("NOT COMPARED: TDI_COMPARE=later leaves the comparison to a later job (tdi state diff)")
     with capfd.disabled():  # where the record of fresh has to be made, that is said
         comparison = comparer(machine)
-    failures = same_state.failures(comparison, case)
+    failures = comparing.failures(comparison, case)
     if failures:
         pytest.fail("\n".join(failures), pytrace=False)
-    reason = same_state.why_not_compared(comparison, case)
+    reason = comparing.why_not_compared(comparison, case)
     if reason:
         pytest.skip(reason)

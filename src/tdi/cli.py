@@ -7,8 +7,10 @@ from typing import Any
 
 import click
 
-from tdi import __version__, console, run
+from tdi import __version__
 from tdi.errors import ExitCode, TdiError
+from tdi.machines import run
+from tdi.outside import console
 from tdi.project import Project, write_atomically
 from tdi.state.cli import state
 
@@ -69,14 +71,14 @@ def _write(path: Path | None, document: Any) -> None:
 @json_option
 def verdict(json_file: Path | None) -> int:
     """Take a new machine and production through the scenarios, compare them, and say what the change does."""
-    from tdi import display, verdict_run  # noqa: PLC0415 (`--help` and small commands stay quick)
+    from tdi.verdict import display, steps  # noqa: PLC0415 (`--help` and small commands stay quick)
 
     project = Project.find()
     project.prepare_artifacts()
     # Whatever happens now, the verdict of a former run is not this one's.
     (project.artifacts / "verdict.json").unlink(missing_ok=True)
     with display.Display() as progress:
-        found = verdict_run.run_verdict(project, progress)
+        found = steps.run_verdict(project, progress)
     _write(project.artifacts / "verdict.json", found.as_json())
     _write(json_file, found.as_json())
     display.show(found, project.artifacts)
@@ -86,7 +88,7 @@ def verdict(json_file: Path | None) -> int:
 @cli.command()
 def setup() -> None:
     """Have a Docker engine that answers, installing and starting one where that is possible."""
-    from tdi import engine  # noqa: PLC0415
+    from tdi.setup import engine  # noqa: PLC0415
 
     engine.ensure()
 
@@ -95,7 +97,7 @@ def setup() -> None:
 @json_option
 def doctor(json_file: Path | None) -> int:
     """List what this machine has and lacks, each lack with its remedy."""
-    from tdi import doctor as examine  # noqa: PLC0415
+    from tdi.setup import doctor as examine  # noqa: PLC0415
 
     requirements = examine.examine()
     examine.show(requirements)
@@ -111,7 +113,7 @@ def doctor(json_file: Path | None) -> int:
 @json_option
 def try_(patches: tuple[Path, ...], kept: bool, json_file: Path | None) -> int:  # noqa: FBT001 (click hands flags over like this)
     """Give the verdict for patches against HEAD, each in a throw-away copy; the checkout is not touched."""
-    from tdi import patches as trials  # noqa: PLC0415
+    from tdi.verdict import patches as trials  # noqa: PLC0415
 
     if kept == bool(patches):
         raise click.UsageError("Name patches, or --kept for the kept changes.")
@@ -132,7 +134,7 @@ def base() -> None:
 @click.option("--print-id", is_flag=True, help="Print the image's id alone, for playbooks.")
 def base_build(print_id: bool) -> None:  # noqa: FBT001 (click hands flags over like this)
     """Have the base image of the platform; it is built once."""
-    from tdi import base_image  # noqa: PLC0415
+    from tdi.images import base_image  # noqa: PLC0415
 
     with run.new_run():
         image = base_image.ensure(Project.find())
@@ -148,8 +150,8 @@ def production() -> None:
 @click.option("--print-id", is_flag=True, help="Print the image's id alone, for playbooks.")
 def production_build(print_id: bool) -> None:  # noqa: FBT001 (click hands flags over like this)
     """Have the production image for the checked-out role; it is built once, or pulled (TDI_PRODUCTION_IMAGE)."""
-    from tdi import base_image  # noqa: PLC0415
-    from tdi import production as images  # noqa: PLC0415
+    from tdi.images import base_image  # noqa: PLC0415
+    from tdi.images import production as images  # noqa: PLC0415
 
     project = Project.find()
     with run.new_run():
@@ -161,7 +163,7 @@ def production_build(print_id: bool) -> None:  # noqa: FBT001 (click hands flags
 @json_option
 def production_history(json_file: Path | None) -> None:
     """List the production images of the local engine, newest first."""
-    from tdi import production as images  # noqa: PLC0415
+    from tdi.images import production as images  # noqa: PLC0415
 
     rows = images.history()
     for row in rows:
@@ -178,7 +180,7 @@ def machine() -> None:
 @click.argument("name")
 def machine_wait(name: str) -> None:
     """Wait until a machine has booted; a unit that failed is an error that names it."""
-    from tdi import docker  # noqa: PLC0415
+    from tdi.outside import docker  # noqa: PLC0415
 
     docker.wait_until_booted(name)
 
@@ -188,15 +190,15 @@ def machine_wait(name: str) -> None:
 @click.option("--moment", type=click.Choice(["before", "after"]), default="after", show_default=True)
 def machine_record(name: str, moment: str) -> None:
     """Record a machine of a scenario, before or after the change."""
-    from tdi import records  # noqa: PLC0415
+    from tdi.same_state import kept_records  # noqa: PLC0415
 
-    click.echo(str(records.record_machine(Project.find(), name, moment)))
+    click.echo(str(kept_records.record_machine(Project.find(), name, moment)))
 
 
 @cli.command()
 def clean() -> None:
     """Remove everything of this project from the engine: containers, images, and what bootstrapping kept."""
-    from tdi import docker  # noqa: PLC0415
+    from tdi.outside import docker  # noqa: PLC0415
 
     try:
         docker.engine()

@@ -20,7 +20,10 @@ import pytest
 from by_hand import directory, file, of_package, package, record
 from rich.console import Console
 
-from tdi import base_image, docker, machines, scenario
+from tdi.images import base_image
+from tdi.machines import lifecycle
+from tdi.molecule import scenario
+from tdi.outside import docker
 from tdi.project import Project
 from tdi.state.common_state import write_common_state
 from tdi.state.compare import Result
@@ -598,7 +601,7 @@ COUNT = 10
 @pytest.mark.docker
 def test_a_fleet_of_containers(tmp_path: Path, tdi: Any):
     project = Project.find(Path(__file__).parent)
-    run_id = machines.new_run_id()
+    run_id = lifecycle.new_run_id()
     names = [f"tdi-{run_id}-web{number}" for number in range(COUNT)]
     secret = [secrets.token_hex(8) for _ in range(3)]
     image = base_image.ensure(project).id
@@ -608,7 +611,7 @@ def test_a_fleet_of_containers(tmp_path: Path, tdi: Any):
     inventory.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     def prepare(name: str) -> None:
-        docker.run_detached(name, image, [*options, "--hostname", name], machines.labels(run_id))
+        docker.run_detached(name, image, [*options, "--hostname", name], lifecycle.labels(run_id))
         docker.wait_until_booted(name)
         docker.execute(name, ["sh", "-c", f"echo {name}.example.org > /etc/mailname"])
         plant = (
@@ -629,7 +632,7 @@ def test_a_fleet_of_containers(tmp_path: Path, tdi: Any):
         stored = docker.execute(names[0], ["grep", "^keeper:", "/etc/shadow"]).stdout.split(":")[1]
         left = docker.execute(names[0], ["find", "/root", "/tmp", "/var/tmp", "-newer", "/etc/mailname"]).stdout
     finally:
-        machines.remove_run(run_id)
+        lifecycle.remove_run(run_id)
     assert ended.code == 2
     assert "4 of 10 hosts are in the state of the reference, 5 not, 1 not recorded: 3 findings" in ended.out
     assert f"Not recorded: {names[9]}: " in ended.out

@@ -17,8 +17,12 @@ from faults import FAULTS, FURNITURE, TOOLS, Fault
 from rich.console import Console
 
 from conftest import ROOT
-from tdi import ansible, base_image, docker, machines, production, records, same_state, scenario
+from tdi.images import base_image, production
+from tdi.machines import lifecycle
+from tdi.molecule import scenario
+from tdi.outside import ansible, docker
 from tdi.project import Project
+from tdi.same_state import comparing, kept_records
 from tdi.state import plan, target
 from tdi.state.compare import Comparison, compare
 from tdi.state.finding import Finding
@@ -89,16 +93,16 @@ class Pair:
                     said = shell(machine, fault.plant, FRESH_MACHINE_ID=self.fresh_machine_id)
                     failed |= {fault.id: said} if said else {}
             with _record(self.project, machine, self.directory / f"{group}.json") as record:
-                rules = same_state.rules(self.project)
-                return Outcome(compare(self.fresh, record, rules, names=same_state.NAMES), failed)
+                rules = comparing.rules(self.project)
+                return Outcome(compare(self.fresh, record, rules, names=comparing.NAMES), failed)
 
 
 def _machine(image: str, name: str, options: tuple[str, ...], run_id: str) -> AbstractContextManager[str]:
-    return machines.one(f"tdi-{run_id}-{name}", image, options, run_id)
+    return lifecycle.one(f"tdi-{run_id}-{name}", image, options, run_id)
 
 
 def _record(project: Project, machine: str, file: Path) -> RecordFile:
-    return target.record(f"docker://{machine}", file, **records.settings(project))
+    return target.record(f"docker://{machine}", file, **kept_records.settings(project))
 
 
 @pytest.fixture(scope="module")
@@ -109,14 +113,14 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     project.prepare_artifacts()
     base = base_image.ensure(project)
     image = production.ensure(project, base)
-    run_id = machines.new_run_id()
+    run_id = lifecycle.new_run_id()
     settings = {name: scenario.load(project, name, {**os.environ, "TDI_RUN_ID": run_id}) for name in scenario.NAMES}
     options = settings["upgrade"].options
     images = {name: f"tdi-seeded-faults:{run_id}-{name}" for name in scenario.NAMES}
     with ExitStack() as stack:
         stack.callback(docker.remove_images, f"tdi.seeded-faults={run_id}")
-        stack.callback(machines.remove_run, run_id)
-        started = machines.start_all([(settings["fresh"], base.id), (settings["upgrade"], image.id)], run_id)
+        stack.callback(lifecycle.remove_run, run_id)
+        started = lifecycle.start_all([(settings["fresh"], base.id), (settings["upgrade"], image.id)], run_id)
         for machine in started:
             docker.wait_until_booted(machine.name)
         scenarios = {machine.name: settings[machine.scenario] for machine in started}
@@ -198,7 +202,7 @@ def test_no_planted_secret_is_in_a_record_or_a_report(pair: Pair):
             assert not shell(machine, lines.format(*words))
         _record(pair.project, machine, kept).close()
     with RecordFile(kept) as record:
-        comparison = compare(pair.fresh, record, names=same_state.NAMES)
+        comparison = compare(pair.fresh, record, names=comparing.NAMES)
     written = io.StringIO()
     terminal.show(comparison, Console(file=written, width=200), verbose=True)
     texts = {

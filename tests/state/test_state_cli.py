@@ -13,8 +13,8 @@ import yaml
 from by_hand import file, package, record
 from click.testing import CliRunner, Result
 
-from tdi import process
 from tdi.errors import ExitCode, TdiError
+from tdi.outside import process
 from tdi.state import cli
 from tdi.state.cli import state
 from tdi.state.common_state import write_common_state

@@ -12,9 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tdi import base_image, docker, machines, mirror, scenario
 from tdi.errors import TdiError
-from tdi.platforms import Platform
+from tdi.images import base_image
+from tdi.images.platforms import Platform
+from tdi.machines import lifecycle
+from tdi.molecule import scenario
+from tdi.outside import apt, docker
 from tdi.project import Project
 from tdi.state import target
 from tdi.state.record import RecordFile, ScopeHeader, pairs, validate, write_record
@@ -260,9 +263,9 @@ def test_wrong_settings_are_refused_before_anything_is_run(tmp_path, options, sa
 def machine():
     """A booted machine of the base image."""
     project = Project.find(Path(__file__).parent)
-    run_id = machines.new_run_id()
+    run_id = lifecycle.new_run_id()
     options = scenario.load(project, "fresh").options
-    with machines.one(f"tdi-{run_id}-record", base_image.ensure(project).id, options, run_id) as name:
+    with lifecycle.one(f"tdi-{run_id}-record", base_image.ensure(project).id, options, run_id) as name:
         yield name
 
 
@@ -423,9 +426,9 @@ def test_what_the_image_holds_is_read_once_for_all_its_machines(machine, tmp_pat
     baseline = tmp_path / "baseline"
     target.record(f"docker://{machine}", tmp_path / "image.json", baseline=baseline)
     project = Project.find(Path(__file__).parent)
-    run_id = machines.new_run_id()
+    run_id = lifecycle.new_run_id()
     image = base_image.ensure(project).id
-    with machines.one(f"tdi-{run_id}-other", image, scenario.load(project, "fresh").options, run_id) as other:
+    with lifecycle.one(f"tdi-{run_id}-other", image, scenario.load(project, "fresh").options, run_id) as other:
         # Same size, same time of content: only the time of status change tells.
         shell(
             other,
@@ -516,7 +519,7 @@ def root_file_system(suite: str) -> str:
     if docker.image_id(name):
         return name
     platform = Platform(f"test-{suite}", "debian", "", suite, ("main",))
-    archive = mirror.of_host()
+    archive = apt.of_host()
     if not archive or archive.distribution != "debian" or not archive.serves(platform):
         pytest.skip(f"no mirror of Debian {suite}")
     origin = base_image._bootstrap(platform, archive)
@@ -538,9 +541,9 @@ def root_file_system(suite: str) -> str:
 @pytest.mark.releases
 @pytest.mark.parametrize(("suite", "version"), [("bullseye", "11"), ("bookworm", "12")])
 def test_older_releases_are_recorded_whole_and_the_same_twice(tmp_path, suite, version):
-    run_id = machines.new_run_id()
+    run_id = lifecycle.new_run_id()
     options = scenario.load(Project.find(Path(__file__).parent), "fresh").options
-    with machines.one(f"tdi-{run_id}-{suite}", root_file_system(suite), options, run_id) as name:
+    with lifecycle.one(f"tdi-{run_id}-{suite}", root_file_system(suite), options, run_id) as name:
         first = target.record(f"docker://{name}", tmp_path / "a.json")
         second = target.record(f"docker://{name}", tmp_path / "b.json")
     assert first.meta["os"]["version_id"] == version

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from tdi import console
 from tdi.errors import ExitCode, TdiError
+from tdi.outside import console
 from tdi.project import write_atomically
 from tdi.state import invariants
 from tdi.state.compare import Comparison, Result
@@ -162,7 +162,7 @@ def fleet_command(
     one: a host that was not reached or not recorded completely. 2 comes before 1, for the fleet may be worse than what
     was found; the report has the differences of all others nevertheless.
     """
-    from tdi.run import new_run  # noqa: PLC0415 (see below)
+    from tdi.machines.run import new_run  # noqa: PLC0415 (see below)
     from tdi.state import fleet as fleets  # noqa: PLC0415 (`--help` and small commands stay quick)
     from tdi.state.reports import fleet as fleet_report  # noqa: PLC0415
 

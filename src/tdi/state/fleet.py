@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tdi.errors import TdiError
-from tdi.run import Run
+from tdi.machines.run import Run
 from tdi.state import explain, invariants
 from tdi.state.common_state import write_common_state
 from tdi.state.compare import SECRETS_END, SMALLEST_SECRET, Comparison, Result

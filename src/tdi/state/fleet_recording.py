@@ -1,7 +1,7 @@
 """Records the hosts of an Ansible inventory. Ansible does what it is good at: connections, forks, become, vault.
 
-One task per host runs the collector (see `fleet_plugin/tdi_record.py`), whose output goes to a file each. As soon
-as a host is done, its record is checked and kept, and the output is gone.
+One task per host runs the collector (see `outside/ansible_plugins/action/tdi_record.py`), whose output goes to a file
+each. As soon as a host is done, its record is checked and kept, and the output is gone.
 """
 
 import gzip
@@ -16,10 +16,11 @@ from urllib.parse import quote
 
 import yaml
 
-from tdi import __version__, console, process
+from tdi import __version__
 from tdi.errors import TdiError
-from tdi.reaper import end_run
-from tdi.run import Run
+from tdi.machines.reaper import end_run
+from tdi.machines.run import Run
+from tdi.outside import ansible_plugins, console, process
 from tdi.state import target
 from tdi.state.own_names import TEXTS
 from tdi.state.record import BYTES, RecordFile, atomic_output
@@ -29,8 +30,8 @@ from tdi.state.target import _pattern as checked_pattern
 SECONDS = int(target.SECONDS)
 """What recording one host may take."""
 
-_CALLBACKS = Path(__file__).parents[1] / "ansible_plugins"
-_ACTIONS = Path(__file__).with_name("fleet_plugin")
+_CALLBACKS = ansible_plugins.CALLBACKS
+_ACTIONS = ansible_plugins.ACTIONS
 _COLLECTOR = Path(__file__).with_name("collector.py")
 _BLOCK = 1 << 20
 _BEYOND = "Is it Ansible's inventory? `ansible-inventory --list` shows what Ansible reads."

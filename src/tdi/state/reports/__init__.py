@@ -8,7 +8,7 @@ from collections import Counter
 from json import dumps  # `json` is the report for programs
 from typing import Any
 
-from tdi.console import printable
+from tdi.outside.console import printable
 from tdi.state.compare import Comparison, Result
 from tdi.state.finding import Severity
 

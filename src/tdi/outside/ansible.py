@@ -1,0 +1,288 @@
+"""Ansible, run on machines with a scenario's own settings. Nothing else starts ansible-playbook."""
+
+import configparser
+import importlib.util
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tdi.errors import TdiError
+from tdi.molecule.scenario import Scenario
+from tdi.outside import docker, process
+
+AGAIN = "tdi: converge again"
+"""The name of the empty play that stands between the first and the second converge."""
+
+_GAVE_UP = 1
+"""The exit code of ansible-playbook for an error in what it was given; 250 is for one in itself."""
+
+LONGEST_TASK = 900
+"""Seconds that one task may take before Ansible ends it as failed: a role that hangs is a fault of the role."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of our callback plugin: what happened, and the facts that go with it."""
+
+    name: str
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A task that failed on a machine: its name, where it stands, and what it said."""
+
+    task: str
+    path: str
+    message: str
+    unreachable: bool = False
+
+
+@dataclass
+class Pass:
+    """One converge of one machine: its failure, the tasks that changed something, and which task made what.
+
+    `wrote` has paths, and other things as SCOPE:NAME; `about` the paths that tasks named which reported no change;
+    `places` where the task of each in `wrote` stands, as FILE:LINE.
+    """
+
+    failure: Failure | None = None
+    changed: list[str] = field(default_factory=list)
+    wrote: dict[str, str] = field(default_factory=dict)
+    about: dict[str, str] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
+    results: int = 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did: per machine the passes, the exit code, and the log of all that Ansible printed."""
+
+    passes: dict[str, list[Pass]]
+    recap: bool
+    code: int
+    log: Path
+
+
+def strategy() -> dict[str, str]:
+    """The environment that selects the converge play's strategy: Mitogen where it is there, plain Ansible otherwise.
+
+    TDI_STRATEGY, when set, is kept: `linear` runs plain Ansible.
+    """
+    found = importlib.util.find_spec("ansible_mitogen")
+    wanted = os.environ.get("TDI_STRATEGY") or ("mitogen_linear" if found else "linear")
+    if not wanted.startswith("mitogen") or not found or not found.submodule_search_locations:
+        return {"TDI_STRATEGY": wanted}
+    plugins = Path(found.submodule_search_locations[0]) / "plugins" / "strategy"
+    return {"TDI_STRATEGY": wanted, "ANSIBLE_STRATEGY_PLUGINS": str(plugins)}
+
+
+def environment(home: Path, scenario_environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment for ansible-playbook and Molecule: a home of this run's own, our plugin, and Docker's address."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
+    # Without compiled byte code Ansible starts twice as slowly.
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    return {
+        **kept,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        **docker.environment(),
+        **strategy(),
+        **(scenario_environment or {}),
+        "ANSIBLE_HOME": str(home),
+    }
+
+
+@dataclass(frozen=True)
+class Converging:
+    """An ansible-playbook that runs beside us."""
+
+    program: process.Started
+    reader: "_Reader"
+    log: Path
+
+    def outcome(self, observe: Callable[[Event], None] = lambda _: None) -> Outcome:
+        """Follow it to its end and return what it did."""
+        done = self.program.wait(tick=lambda: self.reader.read(observe))
+        return Outcome(self.reader.passes, self.reader.recap, done.code, self.log)
+
+
+def converge(
+    scenarios: Mapping[str, Scenario],
+    work: Path,
+    log: Path,
+    *,
+    playbook: Path | None = None,
+    roles: Path | None = None,
+    times: int = 2,
+) -> Outcome:
+    """Converge machines that are up, as `converging` does, to the end."""
+    with converging(scenarios, work, log, playbook=playbook, roles=roles, times=times) as running:
+        return running.outcome()
+
+
+@contextmanager
+def converging(
+    scenarios: Mapping[str, Scenario],
+    work: Path,
+    log: Path,
+    *,
+    playbook: Path | None = None,
+    roles: Path | None = None,
+    times: int = 2,
+    gate: Path | None = None,
+) -> Iterator[Converging]:
+    """Converge machines together in one run of ansible-playbook: `scenarios` says what each machine's settings are.
+
+    The scenarios' own converge playbook runs `times` times: with `gate`, it touches the machines the first time once
+    that file exists, the second once the file `gate`-again does. `playbook` and `roles` take its place for production
+    images. Raises TdiError where the scenarios disagree in their Ansible settings, since one run has only one set of
+    them.
+    """
+    chosen = list(scenarios.values())
+    first = chosen[0]
+    for other in chosen[1:]:
+        if (other.ansible_config, other.variables, other.environment, other.playbooks["converge"]) != (
+            first.ansible_config,
+            first.variables,
+            first.environment,
+            first.playbooks["converge"],
+        ):
+            raise TdiError(
+                f"The scenarios {first.name} and {other.name} have different Ansible settings.",
+                "Make `provisioner` in their molecule.yml the same.",
+            )
+    work.mkdir(parents=True, exist_ok=True)
+    _write_config(work / "ansible.cfg", first.ansible_config)
+    inventory = {"all": {"hosts": {name: {} for name in scenarios}, "vars": first.variables}}
+    (work / "inventory.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
+    (work / "converge.yml").write_text(_repeated(playbook or first.playbooks["converge"], times), encoding="utf-8")
+    variables = environment(work / "home", first.environment)
+    if gate:
+        variables["TDI_GATE"] = str(gate)
+    if roles:
+        variables["ANSIBLE_ROLES_PATH"] = str(roles)
+    reader = _Reader(work / "events.jsonl", list(scenarios))
+    variables |= {
+        "ANSIBLE_CONFIG": str(work / "ansible.cfg"),
+        "TDI_EVENTS": str(reader.path),
+        "ANSIBLE_FORKS": str(max(5, len(scenarios))),
+        "ANSIBLE_TASK_TIMEOUT": str(LONGEST_TASK),
+        "ANSIBLE_NOCOLOR": "1",
+    }
+    command = [str(Path(sys.executable).parent / "ansible-playbook"), "--inventory", "inventory.yml", "converge.yml"]
+    with process.started(command, env=variables, cwd=work, log=log) as program:
+        yield Converging(program, reader, log)
+
+
+def second_gate(gate: Path) -> Path:
+    """The file that lets the second converge begin, beside the one that lets the first."""
+    return gate.with_name(f"{gate.name}-again")
+
+
+def syntax_error(scenario: Scenario, work: Path) -> str | None:
+    """What Ansible says is wrong with the scenario's converge playbook and its roles, or None."""
+    command = [str(Path(sys.executable).parent / "ansible-playbook"), "--syntax-check", "--inventory", "localhost,"]
+    variables = {**environment(work / "home", scenario.environment), "ANSIBLE_NOCOLOR": "1"}
+    checked = process.run([*command, scenario.playbooks["converge"]], check=False, env=variables, cwd=work, timeout=120)
+    return None if checked.ok else process.first_line(checked.stderr) or checked.last_line
+
+
+def within(root: Path, place: str) -> str:
+    """Where a task stands (FILE:LINE) in the tree at `root`; nothing for what stands elsewhere, as in a collection."""
+    file, tree = Path(place).resolve(), root.resolve()
+    return str(file.relative_to(tree)) if place and file.is_relative_to(tree) else ""
+
+
+def last_error(outcome: Outcome) -> str | None:
+    """What Ansible said last where it gave up on the playbook, as for a handler that is not there; None for a crash."""
+    if outcome.code != _GAVE_UP:
+        return None
+    lines = outcome.log.read_text(encoding="utf-8", errors="replace").splitlines() if outcome.log.exists() else []
+    said = (
+        line.removeprefix(mark) for line in reversed(lines) for mark in ("[ERROR]: ", "ERROR! ") if mark in line[:9]
+    )
+    return next(said, None)
+
+
+def _repeated(playbook: Path, times: int) -> str:
+    plays: list[dict[str, Any]] = []
+    for number in range(times):
+        if number:
+            plays.append({"name": AGAIN, "hosts": "all", "gather_facts": False, "tasks": []})
+        plays.append({"name": "Converge", "ansible.builtin.import_playbook": str(playbook)})
+    return yaml.safe_dump(plays, sort_keys=False)
+
+
+def _write_config(file: Path, sections: Mapping[str, Mapping[str, Any]]) -> None:
+    config = configparser.RawConfigParser()
+    for section, options in sections.items():
+        config[section] = {key: str(value) for key, value in options.items()}
+    # Machines are new each time: there are no keys to know and no retries to keep.
+    if not config.has_section("defaults"):
+        config.add_section("defaults")
+    config["defaults"].update({"retry_files_enabled": "False", "host_key_checking": "False"})
+    with file.open("w", encoding="utf-8") as handle:
+        config.write(handle)
+
+
+class _Reader:
+    """Follows the file of events while Ansible writes it, and keeps count of what each machine went through."""
+
+    def __init__(self, path: Path, machines: Sequence[str]) -> None:
+        self.path = path
+        self.path.touch()
+        self.passes: dict[str, list[Pass]] = {name: [Pass()] for name in machines}
+        self.recap = False
+        self._offset = 0
+
+    def read(self, observe: Callable[[Event], None]) -> None:
+        """Take in what was written since the last call; a line that is not yet whole waits for the next one."""
+        with self.path.open("rb") as handle:
+            handle.seek(self._offset)
+            fresh = handle.read()
+        whole = fresh.rfind(b"\n") + 1
+        self._offset += whole
+        for line in fresh[:whole].splitlines():
+            facts = json.loads(line)
+            event = Event(facts.pop("event"), facts)
+            self._take(event)
+            observe(event)
+
+    def _take(self, event: Event) -> None:
+        facts = event.facts
+        if event.name == "play" and facts["name"] == AGAIN:
+            for passes in self.passes.values():
+                passes.append(Pass())
+        elif event.name == "recap":
+            self.recap = True
+            self._settle(facts["hosts"])
+        elif event.name == "result" and facts["host"] in self.passes:
+            current = self.passes[facts["host"]][-1]
+            current.results += 1
+            if facts["outcome"] == "changed":
+                current.changed.append(facts["task"])
+                current.wrote |= dict.fromkeys(facts["wrote"], facts["task"])
+                current.places |= dict.fromkeys(facts["wrote"], facts["path"] or "")
+            elif facts["outcome"] == "ok":
+                current.about |= dict.fromkeys(facts.get("about", ()), facts["task"])
+            elif facts["outcome"] in {"failed", "unreachable"}:
+                unreachable = facts["outcome"] == "unreachable"
+                current.failure = Failure(facts["task"], facts["path"] or "", facts["message"], unreachable)
+
+    def _settle(self, recap: dict[str, dict[str, int]]) -> None:
+        """Keep only what the recap confirms: a failure that a `rescue` caught is none, and ends no pass."""
+        for name, passes in self.passes.items():
+            while len(passes) > 1 and not passes[-1].results:
+                passes.pop()
+            counts = recap.get(name, {})
+            failed = bool(counts.get("failures") or counts.get("unreachable"))
+            for number, one in enumerate(passes, start=1):
+                if not (failed and number == len(passes)):
+                    one.failure = None

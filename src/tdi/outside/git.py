@@ -1,0 +1,126 @@
+"""Git, asked for facts of the checkout. Nothing else calls it."""
+
+import io
+import tarfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tdi.errors import TdiError
+from tdi.outside import process
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit: its full id and the first line of its message."""
+
+    id: str
+    subject: str
+
+
+def _git(root: Path, *words: str, seconds: float = 120) -> process.Completed:
+    # Names of other repositories in the environment (hooks set them) must not lead us astray, and what is asked about a
+    # clone without all its contents must not send git to the network.
+    command = ["env", "-u", "GIT_DIR", "-u", "GIT_WORK_TREE", "-u", "GIT_INDEX_FILE", "GIT_NO_LAZY_FETCH=1"]
+    return process.run([*command, "git", "-C", str(root), *words], check=False, timeout=seconds)
+
+
+def _answer(root: Path, *words: str) -> str | None:
+    asked = _git(root, *words)
+    return asked.stdout.strip() if asked.ok else None
+
+
+def is_checkout(root: Path) -> bool:
+    """Whether `root` is the top of a git work tree, not merely inside of someone else's."""
+    top = _answer(root, "rev-parse", "--show-toplevel")
+    return top is not None and Path(top).resolve() == root.resolve()
+
+
+def commit(root: Path, name: str) -> str | None:
+    """The full id of the commit that `name` means, or None where it means none here."""
+    return _answer(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+
+
+def is_shallow(root: Path) -> bool:
+    """Whether history was cut off when this was cloned."""
+    return _answer(root, "rev-parse", "--is-shallow-repository") == "true"
+
+
+def is_dirty(root: Path, paths: Sequence[str] = ()) -> bool:
+    """Whether the work tree, or what of it is below `paths`, differs from HEAD, new files included."""
+    return _answer(root, "status", "--porcelain", "--", *paths) != ""
+
+
+def is_ancestor(root: Path, former: str, later: str) -> bool:
+    """Whether `former` is `later` or came before it."""
+    return _git(root, "merge-base", "--is-ancestor", former, later).ok
+
+
+def commits(
+    root: Path, revisions: str, paths: Sequence[str], *, pattern: str | None = None, most: int, seconds: float
+) -> list[Commit]:
+    """At most `most` of the commits in `revisions` that changed something below `paths`, newest first.
+
+    With `pattern`, an extended regular expression, only those that changed how often it occurs in a file. Nothing
+    where git cannot say. Raises TdiError where it takes longer than `seconds`.
+    """
+    search = ["--pickaxe-regex", f"-S{pattern}"] if pattern else []
+    log = ["-c", "log.showSignature=false", "log", "--format=%H %s", "--no-color", "--no-ext-diff", "--no-textconv"]
+    asked = _git(root, *log, f"--max-count={most}", *search, revisions, "--", *paths, seconds=seconds)
+    lines = asked.stdout.splitlines() if asked.ok else []
+    return [Commit(*line.partition(" ")[::2]) for line in lines]
+
+
+def files_with(root: Path, revision: str, pattern: str, paths: Sequence[str], *, seconds: float) -> list[str]:
+    """The files below `paths` with a line that matched the extended regular expression `pattern` at `revision`.
+
+    Nothing where git cannot say. Raises TdiError where it takes longer than `seconds`.
+    """
+    words = ["grep", "--full-name", "-l", "-z", "-I", "-E", "-e", pattern, revision, "--", *paths]
+    found = _git(root, *words, seconds=seconds).stdout.split("\0")
+    return [name.removeprefix(f"{revision}:") for name in found if name]
+
+
+def changed_files(root: Path, revision: str, paths: Sequence[str]) -> list[str]:
+    """The files below `paths` that a commit changed, added or removed; nothing where git cannot say."""
+    words = ["diff-tree", "-r", "-z", "--no-commit-id", "--name-only", "--no-renames", "--root"]
+    asked = _git(root, *words, revision, "--", *paths)
+    return [name for name in asked.stdout.split("\0") if name] if asked.ok else []
+
+
+def text_of(root: Path, revision: str, path: str) -> str | None:
+    """What a file held at `revision`, or None where it was not there."""
+    asked = _git(root, "cat-file", "blob", f"{revision}:{path}")
+    return asked.stdout if asked.ok else None
+
+
+def has(root: Path, revision: str, path: str) -> bool:
+    """Whether `path` existed at `revision`."""
+    return _git(root, "cat-file", "-e", f"{revision}:{path}").ok
+
+
+def extract(root: Path, revision: str, paths: Sequence[str], target: Path) -> None:
+    """Put `paths` as they were at `revision` below `target`."""
+    done = _git(root, "archive", "--format=tar", f"--output={target / '.tar'}", revision, "--", *paths)
+    if not done.ok:
+        raise TdiError(f"git could not give {process.joined(paths)} of {revision[:12]}: {done.last_line}")
+    archive = target / ".tar"
+    with tarfile.open(fileobj=io.BytesIO(archive.read_bytes())) as tar:
+        tar.extractall(target, filter="data")
+    archive.unlink()
+
+
+def apply(root: Path, patch: Path) -> process.Completed:
+    """Apply a patch to a directory, checkout or not; the caller judges."""
+    # Without this, git takes the enclosing repository for the target and ignores paths outside of it.
+    command = [
+        "env",
+        f"GIT_CEILING_DIRECTORIES={root.parent}",
+        "git",
+        "-C",
+        str(root),
+        "apply",
+        "--verbose",
+        str(patch),
+    ]
+    return process.run(command, check=False, timeout=60)

@@ -1,0 +1,183 @@
+"""The one place that starts other programs.
+
+Every child gets a session of its own, so that Ctrl-C in a terminal reaches only this process, which then ends its
+children in order. Ansible's workers leave that session again; what a run started is therefore known by the run id in
+its environment, however far down it is (`end_run` in tdi.machines.reaper).
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tdi.errors import TdiError
+
+
+@dataclass(frozen=True)
+class Completed:
+    """How a program ended: its arguments, exit code and what it wrote."""
+
+    command: tuple[str, ...]
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether the exit code was 0."""
+        return self.code == 0
+
+    @property
+    def last_line(self) -> str:
+        """The last line that it wrote on stderr, else on stdout: where programs say why they failed."""
+        lines = [line for line in (self.stderr or self.stdout).splitlines() if line.strip()]
+        return lines[-1].strip() if lines else f"exit code {self.code}"
+
+
+class CommandFailedError(TdiError):
+    """A program that had to succeed did not."""
+
+    def __init__(self, completed: Completed, remedy: str = "") -> None:
+        super().__init__(f"{' '.join(completed.command[:3])} failed: {completed.last_line}", remedy)
+        self.completed = completed
+
+
+def run(
+    command: Sequence[str | Path],
+    *,
+    check: bool = True,
+    timeout: float | None = None,
+    feed: bytes | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    log: Path | None = None,
+    tick: Callable[[], None] | None = None,
+) -> Completed:
+    """Run a program to its end and return what it wrote.
+
+    `log` sends both outputs to a file instead of memory; `tick` is called about ten times a second meanwhile.
+    Raises CommandFailedError for an exit code other than 0 where `check` is set, and TdiError where the program is
+    missing or takes longer than `timeout` seconds.
+    """
+    with started(command, feeds=feed is not None, env=env, cwd=cwd, log=log) as program:
+        completed = program.wait(feed=feed, timeout=timeout, tick=tick)
+    if check and not completed.ok:
+        raise CommandFailedError(completed)
+    return completed
+
+
+@dataclass(frozen=True)
+class Started:
+    """A program that runs beside us: its arguments, and the process that it is."""
+
+    command: tuple[str, ...]
+    child: subprocess.Popen[bytes]
+
+    def wait(
+        self, *, feed: bytes | None = None, timeout: float | None = None, tick: Callable[[], None] | None = None
+    ) -> Completed:
+        """Follow it to its end and return what it wrote; `timeout` and `tick` are those of `run`."""
+        try:
+            stdout, stderr = _communicate(self.child, feed, timeout, tick)
+        except subprocess.TimeoutExpired:
+            raise TdiError(f"{' '.join(self.command[:3])} did not end within {timeout:.0f} s.") from None
+        texts = (stdout.decode(errors="replace"), stderr.decode(errors="replace"))
+        return Completed(self.command, self.child.returncode, *texts)
+
+
+@contextmanager
+def started(
+    command: Sequence[str | Path],
+    *,
+    feeds: bool = False,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    log: Path | None = None,
+) -> Iterator[Started]:
+    """A program that runs beside us for the length of a `with` block, which ends it where it still runs.
+
+    `feeds` says that its `wait` will be given something to feed it with; `log` sends both outputs to a file. Raises
+    TdiError where the program is missing.
+    """
+    words = tuple(str(word) for word in command)
+    sink = log.open("ab") if log else None
+    try:
+        child = subprocess.Popen(
+            words,
+            stdin=subprocess.PIPE if feeds else subprocess.DEVNULL,
+            stdout=sink or subprocess.PIPE,
+            stderr=sink or subprocess.PIPE,
+            env=dict(env) if env is not None else None,
+            cwd=cwd,
+            start_new_session=True,
+        )
+    except FileNotFoundError:
+        raise TdiError(f"{words[0]} is not installed.", "`tdi doctor` says what is missing.") from None
+    finally:
+        if sink:
+            sink.close()
+    try:
+        yield Started(words, child)
+    finally:
+        if child.poll() is None:
+            _end_group(child.pid)
+            child.wait()
+
+
+def run_attached(command: Sequence[str], env: Mapping[str, str]) -> int:
+    """Run a program on our own input and outputs and return its exit code; an interrupt ends its children too."""
+    child = subprocess.Popen(command, env=dict(env), process_group=0 if not sys.stdin.isatty() else None)
+    try:
+        return child.wait()
+    except BaseException:
+        if os.getpgid(child.pid) == child.pid:
+            _end_group(child.pid)
+        else:
+            child.terminate()
+        child.wait()
+        raise
+
+
+def _communicate(
+    child: subprocess.Popen[bytes],
+    feed: bytes | None,
+    timeout: float | None,
+    tick: Callable[[], None] | None,
+) -> tuple[bytes, bytes]:
+    if tick is None:
+        stdout, stderr = child.communicate(feed, timeout=timeout)
+        return stdout or b"", stderr or b""
+    waited = 0.0
+    step = 0.1
+    while True:
+        try:
+            stdout, stderr = child.communicate(feed, timeout=step)
+        except subprocess.TimeoutExpired:
+            feed = None
+            waited += step
+            tick()
+            if timeout is not None and waited > timeout:
+                raise
+        else:
+            tick()
+            return stdout or b"", stderr or b""
+
+
+def _end_group(group: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
+
+
+def first_line(text: str) -> str:
+    """The first line of `text` that is not blank, or an empty string."""
+    return next((line.strip() for line in text.splitlines() if line.strip()), "")
+
+
+def joined(words: Iterable[str]) -> str:
+    """The words as a list for a sentence: `a, b and c`."""
+    *rest, last = list(words) or [""]
+    return f"{', '.join(rest)} and {last}" if rest else last

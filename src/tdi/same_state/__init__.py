@@ -1,0 +1,1 @@
+"""Whether both machines end in the same state: their records, the comparison, and which task made what differs."""

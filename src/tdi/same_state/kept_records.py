@@ -1,0 +1,180 @@
+"""The records of a scenario's machines: what they are of, where they are kept, and whether they are still true."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tdi.errors import TdiError
+from tdi.machines import lifecycle
+from tdi.outside import docker
+from tdi.project import Project, fingerprint, write_atomically
+from tdi.state import target
+from tdi.state.record import RecordFile
+
+BEFORE = "before"
+CONVERGED = "converged"
+AFTER = "after"
+"""The moments of a record: before the change, after the first run, and after the second run and the tests."""
+
+COLLECTOR = Path(__file__).parents[1] / "state" / "collector.py"
+"""What looks at the machines: records that another one made are not comparable."""
+
+KEPT_BASELINES = 8
+"""Base and production image of the four platforms; a baseline is about a megabyte."""
+
+
+def directory(project: Project) -> Path:
+    """Where the records of this run are kept: TDI_RECORDS, else below the artifacts."""
+    return Path(os.environ.get("TDI_RECORDS") or project.records)
+
+
+@contextmanager
+def kept_apart(temporary: Path) -> Iterator[None]:
+    """Keep this run's records in a directory of their own while it lasts, here and in every process below."""
+    temporary.mkdir(parents=True, exist_ok=True)
+    former = os.environ.get("TDI_RECORDS")
+    os.environ["TDI_RECORDS"] = str(temporary)
+    try:
+        yield
+    finally:
+        if former is None:
+            del os.environ["TDI_RECORDS"]
+        else:
+            os.environ["TDI_RECORDS"] = former
+
+
+def path_of(project: Project, scenario: str, moment: str = AFTER) -> Path:
+    """The file of the record of a scenario's machine, before or after the change."""
+    suffix = "" if moment == AFTER else f"-{moment}"
+    return directory(project) / f"{scenario}{suffix}.json"
+
+
+def key(project: Project, base_image: str) -> dict[str, str]:
+    """What a record is of, and what made it. Another key is another machine, or another way to look at it."""
+    return {
+        "role": fingerprint([project.roles]),
+        "playbook": fingerprint([project.shared / "converge.yml"]),
+        "base_image": base_image,
+        "collector": fingerprint([COLLECTOR, project.verifier / "record.yml", project.verifier / "probes"]),
+    }
+
+
+def settings(project: Project) -> dict[str, Any]:
+    """What the verifier says about recording (`record.yml`): texts that may be kept, and probes."""
+    file = project.verifier / "record.yml"
+    if not file.exists():
+        return {"text": [], "probes": []}
+    try:
+        document = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise TdiError(f"{file} is not YAML: {error}.") from None
+    unknown = sorted(set(document) - {"text", "probes"})
+    if unknown:
+        raise TdiError(f"{file}: unknown key '{unknown[0]}'.", "Known: text, probes.")
+    probes = [_with_script(probe, file) for probe in document.get("probes") or []]
+    return {"text": document.get("text") or [], "probes": probes}
+
+
+def _with_script(probe: Any, file: Path) -> Any:
+    """A probe whose `script`, a Python program beside `file`, stands in its command; whatever else it says is kept."""
+    if not isinstance(probe, dict):
+        raise TdiError(f"{file}: a probe is a mapping with a name and a command, not {probe!r}.")
+    if "script" not in probe:
+        return probe
+    if "command" in probe:
+        raise TdiError(f"{file}: the probe {probe.get('name')!r} has both a script and a command.", "Remove one.")
+    try:
+        program = (file.parent / str(probe["script"])).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TdiError(f"{file}: the script of the probe {probe.get('name')!r} cannot be read: {error}") from None
+    rest = {key: value for key, value in probe.items() if key != "script"}
+    return {**rest, "command": ["python3", "-I", "-S", "-B", "-X", "utf8", "-c", program]}
+
+
+def record_machine(project: Project, name: str, moment: str = AFTER) -> Path:
+    """Record a machine of a scenario now and return the file."""
+    scenario = lifecycle.scenario_of(name)
+    facts = docker.container_facts(name)
+    labels = facts["Config"]["Labels"] or {}
+    base = labels.get("tdi.base") or facts["Image"]
+    meta: Mapping[str, Any] = {
+        "key": key(project, base),
+        "platform": labels.get("tdi.platform", ""),
+        "scenario": scenario,
+        "moment": moment,
+    }
+    file = path_of(project, scenario, moment)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    baseline = _baseline(project, facts["Image"])
+    target.record(f"docker://{name}", file, meta=meta, baseline=baseline, **settings(project))
+    return file
+
+
+def _baseline(project: Project, image: str) -> Path:
+    """What keeps the hashes of the machines of an image: most of a machine is its image, which nobody touches.
+
+    The images that were used last have one; the rest is removed, as the images come and go.
+    """
+    file = project.artifacts / "baselines" / image.removeprefix("sha256:")[:16]
+    with suppress(OSError):
+        others = sorted(file.parent.glob("[0-9a-f]*"), key=lambda path: path.stat().st_mtime)
+        for path in others[:-KEPT_BASELINES]:
+            path.unlink(missing_ok=True)
+    if not target.is_baseline(file):
+        file.unlink(missing_ok=True)
+    return file
+
+
+def why_unusable(project: Project, file: Path, base_image: str) -> str | None:
+    """None where `file` is the record of this very role, playbook and base image, else why not.
+
+    Raises TdiError where the file is there and is not a whole record: an error, never a reason to go on quietly.
+    """
+    if not file.exists():
+        return "there is none"
+    with RecordFile(file) as record:
+        recorded = record.meta.get("key") or {}
+    current = key(project, base_image)
+    stale = [name.replace("_", " ") for name in current if recorded.get(name) != current[name]]
+    return f"it is of another {' and '.join(stale)}" if stale else None
+
+
+def read_comparison(project: Project) -> dict[str, Any] | None:
+    """The comparison that the verifier wrote (the contract's JSON), or None where it made none."""
+    file = comparison_path(project)
+    if not file.exists():
+        return None
+    document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return document
+
+
+@dataclass(frozen=True)
+class Wrote:
+    """Which task made what in this run, by scenario."""
+
+    tasks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """What was made → the task's name."""
+    places: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """What was made → FILE:LINE of the task in the tree under test."""
+
+
+def write_wrote(project: Project, wrote: Wrote) -> None:
+    """Keep which task made what, for whoever explains a difference."""
+    write_atomically(directory(project) / "wrote.json", json.dumps(asdict(wrote), indent=2) + "\n")
+
+
+def read_wrote(project: Project) -> Wrote:
+    """What write_wrote kept in this run, or nothing: Molecule alone does not say it."""
+    file = directory(project) / "wrote.json"
+    return Wrote(**json.loads(file.read_text(encoding="utf-8"))) if file.exists() else Wrote()
+
+
+def comparison_path(project: Project) -> Path:
+    """Where the verifier writes the comparison of the two machines."""
+    return directory(project) / "same-state.json"

@@ -1,0 +1,176 @@
+"""What a verdict looks like while it comes about and when it is there: live on a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from rich.console import Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from tdi.machines import lifecycle
+from tdi.outside import ansible
+from tdi.outside.console import beside, err, out, printable, say
+from tdi.outside.pytest_run import TestOutcome
+from tdi.state.reports import terminal
+from tdi.verdict.outcome import Class, Result, SameState, Step, Verdict
+
+_STYLES = {Result.PASS: "green", Result.FAIL: "bold red", Result.ERROR: "bold yellow"}
+
+_MEANINGS = {
+    Class.PASS: "a new server works, production survives, and both end in the same state",
+    Class.BREAKS_NEW: "a new server does not work; production does",
+    Class.BREAKS_PROVISIONED: "a new server works; production does not",
+    Class.BREAKS_BOTH: "neither a new server nor production works",
+    Class.NOT_IDEMPOTENT: "both work, but a second run fails or changes something again",
+    Class.DRIFT: "both work, but they do not end in the same state",
+    Class.COULD_NOT_RUN: "nothing was found out about the change",
+}
+
+_SHOWN_FINDINGS = 10
+_PARTS = ("severity", "why", "action", "owner", "id")
+_SHOWN_LINES = 12
+
+
+class Display:
+    """Progress of one verdict; `with` starts and ends the live part."""
+
+    def __init__(self, title: str = "") -> None:
+        self._title = title
+        self._step = ""
+        self._doing: dict[str, str] = {}
+        self._tests = 0
+        self._began = time.monotonic()
+        self._is_live = err.is_terminal
+        self._live = Live(console=err, refresh_per_second=8, transient=True, get_renderable=self._render)
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        if self._is_live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End; the live part disappears."""
+        if self._is_live:
+            self._live.stop()
+
+    def provenance(self, facts: Mapping[str, str]) -> None:
+        """Say what the machines start from."""
+        say(f"Base image: {facts['base_image']}")
+        say(f"Production: {facts['production_image']}")
+
+    def step(self, step: Step) -> None:
+        """A step begins on both machines."""
+        self._step = step.value
+        say(f"{self._title}{step.value}: both machines")
+
+    def ansible(self, event: ansible.Event) -> None:
+        """Something happened in Ansible."""
+        if event.name == "task":
+            self._doing = {"task": event.facts["name"]}
+        elif event.name == "result" and event.facts["outcome"] in {"failed", "unreachable"}:
+            say(
+                f"  {lifecycle.scenario_of(event.facts['host'])}: task '{event.facts['task']}' {event.facts['outcome']}"
+            )
+
+    def test(self, test: TestOutcome) -> None:
+        """A test ended."""
+        self._tests += 1
+        self._doing = {"test": f"{test.test} ({self._tests} done)"}
+        if test.outcome == "failed":
+            say(f"  {lifecycle.scenario_of(test.machine)}: {test.title} failed")
+
+    def _render(self) -> Group:
+        doing = ", ".join(f"{key} {value}" for key, value in self._doing.items())
+        line = printable(f"{time.monotonic() - self._began:5.1f} s  {self._step}  {doing}")
+        return Group(Text(line, style="cyan", overflow="ellipsis", no_wrap=True))
+
+
+def show(verdict: Verdict, artifacts: Path, title: str = "") -> None:
+    """Print the verdict: a table of the steps, what failed and why, the findings, and where the rest is."""
+    table = Table(title=Text(printable(title)) if title else None, title_justify="left", box=None, pad_edge=False)
+    table.add_column("machine")
+    for step in Step:
+        table.add_column(step.value)
+    for name, machine in verdict.machines.items():
+        cells = [Text("-", style="dim") if step not in machine.steps else _cell(machine.steps[step]) for step in Step]
+        table.add_row(name, *cells)
+    out.print(table)
+    for name, machine in verdict.machines.items():
+        for step, detail in machine.details.items():
+            out.print()
+            out.print(f"{name}, {step.value}:", style="bold", markup=False)
+            for line in _shortened(detail):
+                beside(out, Text("  "), Text(printable(line.expandtabs(4))))
+    _show_plan(verdict)
+    _show_state(verdict)
+    colour = {Class.PASS: "bold green", Class.COULD_NOT_RUN: "bold yellow"}.get(verdict.kind, "bold red")
+    out.print()
+    beside(out, Text(), Text.assemble("verdict: ", (verdict.kind.value, colour), f" — {_MEANINGS[verdict.kind]}"))
+    if verdict.trouble:
+        beside(out, Text(), Text(printable(f"cause: {verdict.trouble} {verdict.remedy}".rstrip())))
+    total = verdict.seconds.get("total", 0.0)
+    platform = verdict.platform or "unknown"
+    out.print(f"platform {platform}, {total:.0f} s; logs and records: {_near(artifacts)}", markup=False)
+
+
+def _near(path: Path) -> Path:
+    """A path as it is named from here, where it is below."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def _show_plan(verdict: Verdict) -> None:
+    if verdict.plan:
+        out.print()
+        out.print("what the change does to production:", style="bold")
+        for line in verdict.plan:
+            _show_planned(line)
+
+
+def _show_state(verdict: Verdict) -> None:
+    if verdict.same_state is SameState.UNKNOWN and not verdict.not_compared:
+        return
+    out.print()
+    apart = f" (findings that come from the base images alone: {verdict.from_bases})" if verdict.from_bases else ""
+    if verdict.same_state is SameState.SAME:
+        out.print(f"same state: yes{apart}")
+    elif verdict.same_state is SameState.DIFFERENT:
+        found = len(verdict.findings)
+        out.print(f"same state: no, {found} finding{'' if found == 1 else 's'}{apart}", style="bold")
+        shown = verdict.findings[:_SHOWN_FINDINGS]
+        width = max((len(each["severity"]) for each in shown), default=0)
+        for each in shown:
+            line = terminal.finding(*(each[part] for part in _PARTS), width=width)
+            beside(out, Text("  ") + line.margin, *line.parts)
+        if len(verdict.findings) > _SHOWN_FINDINGS:
+            out.print(f"  … and {len(verdict.findings) - _SHOWN_FINDINGS} more: records/same-state.html has all.")
+        for problem in verdict.problems:
+            beside(out, Text("  "), Text(printable(problem)))
+    else:
+        beside(out, Text(), Text(printable(f"same state: not known ({verdict.not_compared})")))
+
+
+def _show_planned(line: str) -> None:
+    """Green for what is added, red for what is removed, of the steps as of the lines of a text."""
+    of_text = line.startswith("    ")
+    mark = line[4:5] if of_text else line[:1]
+    style = {"+": "green", "-": "red", "~": "yellow", "!": "yellow", "@": "cyan"}.get(mark, "")
+    if of_text or not style:
+        out.print(Text(f"  {line}", style=style))
+    else:
+        beside(out, Text(f"  {line[:2]}", style=style), Text(line[2:], style=style))
+
+
+def _cell(result: Result) -> Text:
+    return Text(result.value, style=_STYLES[result])
+
+
+def _shortened(text: str) -> list[str]:
+    lines = text.splitlines()
+    rest = len(lines) - _SHOWN_LINES
+    kept = lines[:_SHOWN_LINES]
+    return [*kept, f"… {rest} more lines in the log"] if rest > 0 else kept

@@ -1,0 +1,126 @@
+"""Verdicts for patches: each is applied to a throw-away copy of HEAD, and goes through the scenarios there."""
+
+import re
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tdi.errors import ExitCode, TdiError
+from tdi.images import production
+from tdi.outside import git
+from tdi.outside.console import out
+from tdi.project import Project
+from tdi.verdict import display, steps
+from tdi.verdict.outcome import Class, Verdict
+
+
+def kept_changes(project: Project) -> dict[Path, Class]:
+    """The kept changes and the class that each must get, from changes/expected.yml.
+
+    Raises TdiError where that file cannot be used, or where it and the patches beside it are not the same.
+    """
+    directory = project.root / "changes"
+    file = directory / "expected.yml"
+    try:
+        rows = yaml.safe_load(file.read_text(encoding="utf-8"))
+        expected = {directory / name: Class(kind) for name, kind in rows.items()}
+    except (OSError, yaml.YAMLError, AttributeError, ValueError) as error:
+        raise TdiError(f"{file} cannot be used: {error}.", "It says `patch: class`, a line each.") from None
+    odd = set(expected) ^ set(directory.glob("*/*.patch"))
+    if odd:
+        name = min(odd).relative_to(directory)
+        raise TdiError(
+            f"{name}: {file.name} and the patches beside it do not agree on this one.", "Add it, or remove it."
+        )
+    return expected
+
+
+def try_all(
+    project: Project, patches: Sequence[Path], expected: Mapping[Path, Class], write: Callable[[Any], None]
+) -> int:
+    """Give each patch its verdict, print it, and hand all of them to `write` as one document.
+
+    Returns the exit code: with `expected`, whether each patch got the class that it must get, otherwise the worst of
+    the verdicts. Raises TdiError for a patch that is missing, empty or does not apply, before anything is run.
+    """
+    head = git.commit(project.root, "HEAD")
+    if head is None or not git.is_checkout(project.root):
+        raise TdiError(
+            "`tdi try` needs the checkout's git history: a patch is against HEAD.", "Clone the project with git."
+        )
+    for patch in patches:
+        with tempfile.TemporaryDirectory(prefix="tdi-try-") as directory:
+            _patched_copy(project, head, patch, Path(directory))
+    verdicts: dict[str, Verdict] = {}
+    for patch, artifacts in zip(patches, _own_directories(project, patches), strict=True):
+        if verdicts:
+            out.print()
+        verdicts[str(patch)] = try_one(project, patch, head, artifacts)
+        display.show(verdicts[str(patch)], artifacts, str(patch))
+        if patch in expected:
+            out.print(f"expected: {expected[patch]}")
+    write({"schema": 1, "patches": {name: verdict.as_json() for name, verdict in verdicts.items()}})
+    if expected:
+        return _as_expected(verdicts, expected)
+    return max((verdict.exit_code for verdict in verdicts.values()), default=ExitCode.HOLDS)
+
+
+def _as_expected(verdicts: Mapping[str, Verdict], expected: Mapping[Path, Class]) -> int:
+    wrong = [(patch, verdicts[str(patch)]) for patch in expected if verdicts[str(patch)].kind != expected[patch]]
+    for patch, verdict in wrong:
+        out.print(f"{patch.name}: {verdict.kind}, but it must get {expected[patch]}", style="bold red")
+    out.print(f"{len(expected) - len(wrong)} of {len(expected)} kept changes got the class that they must get")
+    if any(verdict.kind is Class.COULD_NOT_RUN for _, verdict in wrong):
+        return ExitCode.COULD_NOT_RUN
+    return ExitCode.DOES_NOT_HOLD if wrong else ExitCode.HOLDS
+
+
+def _own_directories(project: Project, patches: Sequence[Path]) -> list[Path]:
+    """A directory for the results of each patch: artifacts/try/NAME, with a number where a name comes again."""
+    seen: Counter[str] = Counter()
+    directories = []
+    for patch in patches:
+        seen[patch.stem] += 1
+        number = f"-{seen[patch.stem]}" if seen[patch.stem] > 1 else ""
+        directories.append(project.artifacts / "try" / f"{patch.stem}{number}")
+    return directories
+
+
+def try_one(project: Project, patch: Path, head: str, artifacts: Path) -> Verdict:
+    """The verdict for one patch against `head`; its logs and records are kept in `artifacts`."""
+    with tempfile.TemporaryDirectory(prefix="tdi-try-") as directory:
+        copy = Path(directory) / "checkout"
+        copy.mkdir()
+        _patched_copy(project, head, patch, copy)
+        # The copy has no history: production is what HEAD deploys, and that is said.
+        former = production.Before(head, "HEAD, which the patch is against", project.root)
+        with display.Display(f"{patch.name}: ") as progress:
+            return steps.run_verdict(Project(copy, artifacts), progress, former)
+
+
+def _patched_copy(project: Project, head: str, patch: Path, copy: Path) -> None:
+    if not patch.is_file():
+        raise TdiError(f"There is no patch {patch}.")
+    if not patch.read_bytes().strip():
+        raise TdiError(f"The patch {patch} is empty.", "Make one with: git diff > my.patch")
+    git.extract(project.root, head, ["."], copy)
+    applied = git.apply(copy, patch.resolve())
+    if applied.ok:
+        return
+    said = applied.stderr
+    hunk = re.search(r"^error: patch failed: (.+)$", said, re.MULTILINE)
+    missing = re.search(
+        r"^error: (.+: (?:No such file or directory|already exists in working directory))$", said, re.MULTILINE
+    )
+    if hunk:
+        what = f"the hunk at {hunk.group(1)} does not match"
+    elif missing:
+        what = missing.group(1)
+    else:
+        errors = [line for line in said.splitlines() if line.startswith("error:")]
+        what = errors[0].removeprefix("error: ") if errors else applied.last_line
+    raise TdiError(f"The patch {patch} does not apply to HEAD ({head[:7]}): {what}.", "Make it anew against HEAD.")

@@ -1,0 +1,129 @@
+"""Starting other programs, and ending them."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tdi.errors import TdiError
+from tdi.machines.run import Interrupted
+from tdi.outside import process
+
+SLEEPER = "sleep 60 & echo $! > {}; wait"
+
+
+def gone(pid: int) -> bool:
+    for _ in range(100):
+        stat = Path(f"/proc/{pid}/stat")
+        if not stat.exists() or stat.read_text().rsplit(")", 1)[1].split()[0] == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def started(file: Path) -> int:
+    for _ in range(100):
+        if file.exists() and file.read_text().strip():
+            return int(file.read_text())
+        time.sleep(0.05)
+    raise AssertionError("the program did not start")
+
+
+def test_outputs_and_the_exit_code_are_returned():
+    done = process.run(["sh", "-c", "cat; echo err >&2; exit 3"], check=False, feed=b"fed")
+    assert (done.code, done.stdout, done.stderr, done.ok) == (3, "fed", "err\n", False)
+
+
+def test_what_is_no_utf8_does_not_break_us():
+    assert process.run(["printf", r"\377a"]).stdout.endswith("a")
+
+
+def test_a_program_that_must_succeed_and_does_not_is_quoted():
+    with pytest.raises(process.CommandFailedError, match=r"^sh -c echo .* failed: the reason$"):
+        process.run(["sh", "-c", "echo much; echo the reason >&2; echo >&2; exit 1"])
+
+
+@pytest.mark.parametrize(
+    ("stdout", "stderr", "line"), [("out\n", "", "out"), ("out", "a\nb \n\n", "b"), ("", "", "exit code 7")]
+)
+def test_the_last_line_is_where_the_reason_stands(stdout: str, stderr: str, line: str):
+    assert process.Completed(("x",), 7, stdout, stderr).last_line == line
+
+
+def test_a_missing_program_is_named():
+    with pytest.raises(TdiError, match="no-such-program-here is not installed") as error:
+        process.run(["no-such-program-here"])
+    assert "tdi doctor" in error.value.remedy
+
+
+@pytest.mark.parametrize("tick", [None, lambda: None])
+def test_a_program_that_takes_too_long_is_ended_with_its_children(tmp_path: Path, tick):
+    file = tmp_path / "pid"
+    with pytest.raises(TdiError, match=r"did not end within 0 s"):
+        process.run(["sh", "-c", SLEEPER.format(file)], timeout=0.3, tick=tick)
+    assert gone(started(file))
+
+
+def test_an_error_of_the_observer_ends_the_program(tmp_path: Path):
+    file = tmp_path / "pid"
+
+    def tick() -> None:
+        if file.exists() and file.read_text():
+            raise TdiError("the machines did not boot")
+
+    with pytest.raises(TdiError, match="did not boot"):
+        process.run(["sh", "-c", SLEEPER.format(file)], tick=tick)
+    assert gone(started(file))
+
+
+def test_the_observer_is_called_once_more_at_the_end_and_what_was_fed_arrives(tmp_path: Path):
+    calls = []
+    log = tmp_path / "log"
+    done = process.run(
+        ["sh", "-c", "sleep 0.25; cat"], feed=b"fed", log=log, tick=lambda: calls.append(log.read_text())
+    )
+    assert done.stdout == ""
+    assert len(calls) >= 2
+    assert (calls[0], calls[-1]) == ("", "fed")
+
+
+def test_a_log_is_appended_to(tmp_path: Path):
+    log = tmp_path / "log"
+    process.run(["echo", "one"], log=log)
+    process.run(["sh", "-c", "echo two >&2"], log=log)
+    assert log.read_text() == "one\ntwo\n"
+
+
+def test_an_interrupt_of_an_attached_program_ends_it_and_its_children(tmp_path: Path):
+    file = tmp_path / "pid"
+
+    def interrupt(*_: object) -> None:
+        started(file)
+        raise Interrupted
+
+    former = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(Interrupted):
+            process.run_attached(["sh", "-c", SLEEPER.format(file)], dict(os.environ))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, former)
+    assert gone(started(file))
+
+
+def test_an_attached_programs_exit_code_is_returned():
+    assert process.run_attached([sys.executable, "-c", "raise SystemExit(4)"], dict(os.environ)) == 4
+
+
+@pytest.mark.parametrize(("words", "text"), [([], ""), (["a"], "a"), (["a", "b"], "a and b"), ("abc", "a, b and c")])
+def test_words_are_joined_for_a_sentence(words, text: str):
+    assert process.joined(words) == text
+
+
+def test_the_first_line_is_the_first_that_says_something():
+    assert process.first_line("\n  \n one \ntwo") == "one"
+    assert process.first_line("") == ""

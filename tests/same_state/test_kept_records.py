@@ -1,0 +1,103 @@
+"""Which record may be compared, and where the records of a run are kept."""
+
+import gzip
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tdi import project
+from tdi.errors import TdiError
+from tdi.project import Project
+from tdi.same_state import kept_records
+from tdi.state.record import ScopeHeader, write_record
+
+BASE = "sha256:base"
+
+
+@pytest.fixture
+def kept(checkout: Project) -> Path:
+    """The record of a new machine, of this very checkout."""
+    checkout.prepare_artifacts()
+    file = kept_records.path_of(checkout, "fresh")
+    scopes = {"packages": (ScopeHeader(), [("nginx", {"version": "1"})])}
+    write_record(file, {"hostname": "machine", "key": kept_records.key(checkout, BASE)}, scopes)
+    return file
+
+
+def test_the_record_of_this_role_playbook_and_base_image_is_used(checkout: Project, kept: Path):
+    assert kept_records.why_unusable(checkout, kept, BASE) is None
+
+
+def test_a_missing_record_is_not_used(checkout: Project, kept: Path):
+    kept.unlink()
+    assert kept_records.why_unusable(checkout, kept, BASE) == "there is none"
+
+
+def test_a_record_of_something_else_is_not_used_and_says_of_what(checkout: Project, kept: Path):
+    assert kept_records.why_unusable(checkout, kept, "sha256:other") == "it is of another base image"
+    (checkout.roles / "nginx" / "tasks" / "main.yml").write_text("---\n")
+    assert kept_records.why_unusable(checkout, kept, BASE) == "it is of another role"
+    (checkout.shared / "converge.yml").write_text("---\n")
+    assert kept_records.why_unusable(checkout, kept, BASE) == "it is of another role and playbook"
+    (checkout.verifier / "record.yml").write_text("text: [^/etc/x$]\n")
+    assert str(kept_records.why_unusable(checkout, kept, BASE)).endswith("and collector")
+
+
+def _text(kept: Path) -> str:
+    content = kept.read_bytes()
+    return (gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content).decode()
+
+
+@pytest.mark.parametrize("damage", [lambda text: text[: len(text) // 2], lambda _: "", lambda _: "{}", lambda _: "[1]"])
+def test_a_record_that_is_not_whole_is_an_error_that_names_it(checkout: Project, kept: Path, damage):
+    kept.write_text(damage(_text(kept)))
+    with pytest.raises(TdiError) as error:
+        kept_records.why_unusable(checkout, kept, BASE)
+    assert str(kept) in error.value.what
+    assert "\n" not in error.value.what
+
+
+def test_a_record_of_another_schema_version_is_an_error(checkout: Project, kept: Path):
+    document = json.loads(_text(kept))
+    document["schema"] = 99
+    kept.write_text(json.dumps(document))
+    with pytest.raises(TdiError, match="99"):
+        kept_records.why_unusable(checkout, kept, BASE)
+
+
+def test_records_of_a_run_are_kept_apart_while_it_runs_and_replace_the_former_ones_after(
+    checkout: Project, kept: Path, tmp_path: Path
+):
+    stale = kept_records.comparison_path(checkout)
+    stale.write_text("{}")
+    with kept_records.kept_apart(tmp_path / "apart"), project.kept(tmp_path / "apart", checkout.records):
+        assert kept_records.path_of(checkout, "fresh") == tmp_path / "apart" / "fresh.json"
+        assert kept_records.read_comparison(checkout) is None
+        kept_records.path_of(checkout, "fresh").write_text("new")
+        kept_records.path_of(checkout, "upgrade", kept_records.BEFORE).write_text("before")
+        assert kept.exists()
+    assert "TDI_RECORDS" not in os.environ
+    assert kept.read_text() == "new"
+    assert (checkout.records / "upgrade-before.json").read_text() == "before"
+    assert not stale.exists()
+
+
+def test_records_are_kept_when_the_run_fails(checkout: Project, kept: Path, tmp_path: Path):
+    def run() -> None:
+        with kept_records.kept_apart(tmp_path / "apart"), project.kept(tmp_path / "apart", checkout.records):
+            kept_records.path_of(checkout, "fresh").write_text("new")
+            raise TdiError("trouble")
+
+    with pytest.raises(TdiError):
+        run()
+    assert kept.read_text() == "new"
+
+
+@pytest.mark.parametrize(("text", "said"), [("texts: []", "'texts'"), ("a: b: c", "not YAML")])
+def test_settings_that_cannot_be_used_are_an_error(checkout: Project, text: str, said: str):
+    (checkout.verifier / "record.yml").write_text(text)
+    with pytest.raises(TdiError, match=said) as error:
+        kept_records.settings(checkout)
+    assert "record.yml" in error.value.what

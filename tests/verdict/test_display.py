@@ -1,0 +1,122 @@
+"""What a verdict looks like on the terminal."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tdi.outside import console
+from tdi.verdict import display
+from tdi.verdict.outcome import Class, MachineOutcome, Result, SameState, Step, Verdict
+
+
+@pytest.fixture
+def shown(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    def show(verdict: Verdict, title: str = "") -> str:
+        monkeypatch.setattr(console.out, "_width", 200)
+        display.show(verdict, Path("artifacts"), title)
+        return capsys.readouterr().out
+
+    return show
+
+
+def passed() -> Verdict:
+    machines = (MachineOutcome(dict.fromkeys(Step, Result.PASS)) for _ in range(2))
+    return Verdict("debian-13", *machines, SameState.SAME, seconds={"total": 29.7})
+
+
+def test_a_pass_shows_both_machines_the_class_and_where_the_rest_is(shown: Callable[..., str]):
+    text = shown(passed())
+    lines = text.splitlines()
+    assert lines[0].split() == ["machine", *(step.value for step in Step)]
+    assert lines[1].split() == ["fresh", *["pass"] * 5]
+    assert lines[2].split() == ["upgrade", *["pass"] * 5]
+    assert "same state: yes" in lines
+    assert any(line.startswith("verdict: pass — ") for line in lines)
+    assert lines[-1] == "platform debian-13, 30 s; logs and records: artifacts"
+
+
+def test_where_the_rest_is_is_named_from_here(capsys: pytest.CaptureFixture[str]):
+    display.show(passed(), Path.cwd() / "artifacts")
+    assert capsys.readouterr().out.splitlines()[-1].endswith("logs and records: artifacts")
+
+
+@pytest.mark.parametrize("kind", Class)
+def test_every_class_is_explained(kind: Class):
+    assert display._MEANINGS[kind]
+
+
+def test_a_failure_shows_the_task_and_what_it_said_not_the_whole_log(shown: Callable[..., str]):
+    verdict = passed()
+    said = "\n".join(f"line {number}" for number in range(100))
+    verdict.fresh.set(Step.CONVERGE, Result.FAIL, f"task 'Write [the] page' failed: {said}")
+    text = shown(verdict)
+    assert "fresh, converge:" in text
+    assert "task 'Write [the] page' failed: line 0" in text
+    assert "line 11" in text
+    assert "line 12\n" not in text
+    assert "88 more lines in the log" in text
+    assert "verdict: breaks-new" in text
+
+
+def test_steps_that_were_not_reached_are_dashes(shown: Callable[..., str]):
+    verdict = Verdict(fresh=MachineOutcome({Step.CREATE: Result.PASS, Step.CONVERGE: Result.FAIL}))
+    assert shown(verdict).splitlines()[1].split() == ["fresh", "pass", "fail", "-", "-", "-"]
+
+
+def test_findings_show_why_and_what_to_do_and_long_lists_are_cut(shown: Callable[..., str]):
+    verdict = passed()
+    verdict.same_state = SameState.DIFFERENT
+    verdict.findings = [
+        {"id": f"id{n}", "severity": "left-over", "owner": "nobody", "why": f"why [{n}].", "action": f"do {n}."}
+        for n in range(12)
+    ]
+    verdict.problems = ["an entry that nothing needs"]
+    text = shown(verdict)
+    assert "same state: no, 12 findings" in text
+    assert "  left-over  why [9]. → do 9. [id9, owner nobody]" in text.splitlines()
+    assert "why [10]." not in text
+    assert "and 2 more" in text
+    assert "an entry that nothing needs" in text
+
+
+def test_what_a_machine_says_cannot_act_on_the_terminal(shown: Callable[..., str], capsys: pytest.CaptureFixture[str]):
+    hostile = "\x1b[31mred\x1b]0;title\x07\u202e"
+    verdict = passed()
+    verdict.same_state, verdict.problems = SameState.DIFFERENT, [hostile]
+    verdict.fresh.set(Step.CONVERGE, Result.FAIL, f"\ttask failed: {hostile}")
+    text = shown(verdict, hostile) + shown(Verdict(trouble=hostile, not_compared=hostile))
+    console.say(hostile)
+    console.fail(hostile, hostile)
+    text += capsys.readouterr().err
+    assert [letter for letter in "\x1b\x07\u202e" if letter in text] == []
+    assert text.count(r"\x1b[31mred") == 8
+
+
+def test_trouble_shows_its_cause_and_the_remedy(shown: Callable[..., str]):
+    text = shown(Verdict(trouble="Docker is unreachable.", remedy="Start it."))
+    assert "verdict: could-not-run" in text
+    assert "cause: Docker is unreachable. Start it." in text
+    assert "platform unknown" in text
+
+
+def test_what_was_not_compared_says_why(shown: Callable[..., str]):
+    verdict = passed()
+    verdict.same_state, verdict.not_compared = SameState.UNKNOWN, "files: [Errno 5]"
+    assert "same state: not known (files: [Errno 5])" in shown(verdict)
+
+
+def test_the_title_names_the_patch(shown: Callable[..., str]):
+    assert shown(passed(), "changes/good/a.patch").startswith("changes/good/a.patch\n")
+
+
+def test_a_title_may_have_brackets(shown: Callable[..., str]):
+    assert "my [wip] a.patch" in shown(passed(), "my [wip] a.patch")
+
+
+@pytest.mark.parametrize("state", [SameState.SAME, SameState.DIFFERENT])
+def test_what_comes_from_the_bases_is_counted_apart(shown: Callable[..., str], state: SameState):
+    verdict = passed()
+    verdict.same_state, verdict.from_bases = state, 3
+    (line,) = (line for line in shown(verdict).splitlines() if line.startswith("same state: "))
+    assert line.endswith(" (findings that come from the base images alone: 3)")

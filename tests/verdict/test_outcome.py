@@ -1,0 +1,109 @@
+"""What class follows from what happened, and verdict.json."""
+
+import pytest
+
+from tdi.errors import ExitCode
+from tdi.verdict.outcome import Class, MachineOutcome, Result, SameState, Step, Verdict
+
+PASS, FAIL, ERROR = Result.PASS, Result.FAIL, Result.ERROR
+WORKS = dict.fromkeys(Step, PASS)
+BREAKS = {Step.CREATE: PASS, Step.CONVERGE: FAIL}
+BREAKS_A_TEST = {**WORKS, Step.VERIFY: FAIL}
+CHANGES_AGAIN = {**WORKS, Step.IDEMPOTENCE: FAIL}
+TROUBLE = {Step.CREATE: PASS, Step.CONVERGE: ERROR}
+SAME, DIFFERENT, UNKNOWN = SameState
+
+
+def verdict(fresh: dict[Step, Result], upgrade: dict[Step, Result], same_state: SameState = UNKNOWN) -> Verdict:
+    return Verdict("debian-13", MachineOutcome(dict(fresh)), MachineOutcome(dict(upgrade)), same_state)
+
+
+@pytest.mark.parametrize(
+    ("fresh", "upgrade", "same_state", "kind", "code"),
+    [
+        (WORKS, WORKS, SAME, Class.PASS, 0),
+        (BREAKS, WORKS, UNKNOWN, Class.BREAKS_NEW, 1),
+        (BREAKS_A_TEST, WORKS, DIFFERENT, Class.BREAKS_NEW, 1),
+        (WORKS, BREAKS, UNKNOWN, Class.BREAKS_PROVISIONED, 1),
+        (WORKS, BREAKS_A_TEST, SAME, Class.BREAKS_PROVISIONED, 1),
+        (BREAKS, BREAKS_A_TEST, UNKNOWN, Class.BREAKS_BOTH, 1),
+        (CHANGES_AGAIN, WORKS, SAME, Class.NOT_IDEMPOTENT, 1),
+        (WORKS, CHANGES_AGAIN, DIFFERENT, Class.NOT_IDEMPOTENT, 1),
+        (CHANGES_AGAIN, BREAKS, UNKNOWN, Class.BREAKS_PROVISIONED, 1),
+        (WORKS, WORKS, DIFFERENT, Class.DRIFT, 1),
+        (WORKS, WORKS, UNKNOWN, Class.COULD_NOT_RUN, 2),
+        (TROUBLE, WORKS, UNKNOWN, Class.COULD_NOT_RUN, 2),
+        (BREAKS, TROUBLE, UNKNOWN, Class.COULD_NOT_RUN, 2),
+        (WORKS, {**CHANGES_AGAIN, Step.RECORD: ERROR}, UNKNOWN, Class.COULD_NOT_RUN, 2),
+        ({}, {}, SAME, Class.COULD_NOT_RUN, 2),
+        (WORKS, {}, SAME, Class.COULD_NOT_RUN, 2),
+    ],
+)
+def test_the_class_and_the_exit_code_follow_from_the_machines(
+    fresh: dict[Step, Result], upgrade: dict[Step, Result], same_state: SameState, kind: Class, code: int
+):
+    found = verdict(fresh, upgrade, same_state)
+    assert (found.kind, found.exit_code) == (kind, ExitCode(code))
+
+
+@pytest.mark.parametrize(
+    ("fresh", "upgrade", "same_state"),
+    [(WORKS, WORKS, SAME), (BREAKS, WORKS, UNKNOWN), (CHANGES_AGAIN, WORKS, SAME), (WORKS, WORKS, DIFFERENT)],
+)
+def test_trouble_of_the_test_bed_is_never_a_verdict_on_the_change(fresh, upgrade, same_state):
+    found = verdict(fresh, upgrade, same_state)
+    found.trouble = "The disk is full."
+    assert (found.kind, found.exit_code) == (Class.COULD_NOT_RUN, ExitCode.COULD_NOT_RUN)
+
+
+def test_every_class_of_the_contract_is_there():
+    assert {each.value for each in Class} == {
+        "pass",
+        "breaks-new",
+        "breaks-provisioned",
+        "breaks-both",
+        "not-idempotent",
+        "drift",
+        "could-not-run",
+    }
+
+
+def test_the_step_that_decided_is_the_first_with_the_worst_result():
+    machine = MachineOutcome()
+    machine.set(Step.CREATE, PASS)
+    machine.set(Step.IDEMPOTENCE, FAIL, "changed again")
+    machine.set(Step.VERIFY, ERROR, "gone")
+    machine.set(Step.RECORD, ERROR, "gone too")
+    assert (machine.result, machine.worst) == (ERROR, Step.VERIFY)
+    assert machine.as_json()["detail"] == "gone"
+
+
+def test_verdict_json_is_as_the_contract_has_it():
+    found = verdict(WORKS, CHANGES_AGAIN, DIFFERENT)
+    found.upgrade.details[Step.IDEMPOTENCE] = "the second run changed something again"
+    found.findings = [{}, {}]
+    found.seconds = {"total": 12.3456}
+    document = found.as_json()
+    contract = {
+        "schema": 1,
+        "platform": "debian-13",
+        "class": "not-idempotent",
+        "same_state": {"result": "different", "findings": 2},
+        "seconds": {"total": 12.35},
+    }
+    assert {key: document[key] for key in contract} == contract
+    machine = ("result", "step", "detail")
+    assert [document["fresh"][key] for key in machine] == ["pass", None, ""]
+    assert [document["upgrade"][key] for key in machine] == [
+        "fail",
+        "idempotence",
+        "the second run changed something again",
+    ]
+
+
+def test_verdict_json_says_what_the_trouble_was():
+    found = Verdict(trouble="No Docker engine.")
+    document = found.as_json()
+    assert (document["class"], document["detail"]) == ("could-not-run", "No Docker engine.")
+    assert document["fresh"]["result"] == document["upgrade"]["result"] == "error"
+    assert document["same_state"] == {"result": "unknown", "findings": 0}
