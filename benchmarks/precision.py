@@ -199,8 +199,9 @@ def pair(project: Project, number: int, directory: Path) -> tuple[Comparison, Co
         options, variables = stands_in.options(found.options), found.variables | wrapped
         settings.append((dataclasses.replace(found, options=options, variables=variables), which))
     try:
-        started = lifecycle.start_all(settings if number % 2 else settings[::-1], run_id)
-        for machine in started:
+        started = [(each.of_machine, image_id, each.options) for each, image_id in settings]
+        lifecycle.start_all(started if number % 2 else started[::-1], run_id)
+        for machine, _, _ in started:
             docker.wait_until_booted(machine.name)
             put_wrappers(machine.name, stand_in[machine.name], libfaketime(base.id))
         with umask(UMASKS[number % len(UMASKS)]):

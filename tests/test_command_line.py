@@ -12,8 +12,11 @@ from conftest import Ended
 from tdi import cli
 from tdi.errors import TdiError
 from tdi.project import Project
-from tdi.verdict import steps
-from tdi.verdict.outcome import MachineOutcome, Result, SameState, Step, Verdict
+from tdi.same_state.kept_records import Found
+from tdi.state.compare import Result as SameState
+from tdi.verdict import run as verdicts
+from tdi.verdict.outcome import Ended as EndedStep
+from tdi.verdict.outcome import Result, Step, Verdict
 
 
 @pytest.mark.parametrize(
@@ -77,9 +80,10 @@ def test_whatever_ends_a_command_has_its_code_and_its_line(
 
 
 def _verdict(fresh: Result, same: SameState) -> Verdict:
-    return Verdict(
-        "debian-13", MachineOutcome(dict.fromkeys(Step, fresh)), MachineOutcome(dict.fromkeys(Step, Result.PASS)), same
-    )
+    verdict = Verdict("debian-13", same_state=Found(same))
+    for label, machine in verdict.machines.items():
+        machine.steps = dict.fromkeys(Step, EndedStep(fresh if label == "fresh" else Result.PASS))
+    return verdict
 
 
 @pytest.mark.parametrize(
@@ -95,7 +99,7 @@ def test_the_verdict_is_the_exit_code_and_is_written(
     tdi: Callable[..., Ended], checkout: Project, monkeypatch: pytest.MonkeyPatch, verdict: Verdict, code: int
 ):
     monkeypatch.chdir(checkout.root)
-    monkeypatch.setattr(steps, "run_verdict", lambda *_: verdict)
+    monkeypatch.setattr(verdicts, "run_verdict", lambda *_: verdict)
     ended = tdi("verdict")
     assert ended.code == code
     assert f"verdict: {verdict.kind.value}" in ended.out
@@ -132,7 +136,7 @@ def test_an_interrupted_verdict_does_not_leave_a_former_one(
     monkeypatch.chdir(checkout.root)
     checkout.prepare_artifacts()
     (checkout.artifacts / "verdict.json").write_text('{"class": "pass"}')
-    monkeypatch.setattr(steps, "run_verdict", interrupted)
+    monkeypatch.setattr(verdicts, "run_verdict", interrupted)
     assert tdi("verdict").code == 130
     assert not (checkout.artifacts / "verdict.json").exists()
 

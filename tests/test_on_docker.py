@@ -278,7 +278,8 @@ def test_molecule_and_tdi_start_the_same_machine(checkout: Project, tmp_path: Pa
             if re.fullmatch(r"tdi-dev[0-9a-f]{5}-fresh", name)
         ]
         settings = scenario.load(checkout, "fresh", {**os.environ, "TDI_RUN_ID": run_id})
-        by_tdi = lifecycle.start(settings, base.id, run_id)
+        by_tdi = settings.of_machine
+        lifecycle.start(by_tdi, base.id, settings.options, run_id)
         assert [essentials(name) for name in by_molecule] == [essentials(by_tdi.name)]
     finally:
         subprocess.run(

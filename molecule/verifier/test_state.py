@@ -3,15 +3,13 @@
 These tests come last by their file's name on purpose: the record is taken after everything else was looked at.
 """
 
-import os
-
 import pytest
 
+from tdi import settings
 from tdi.project import Project
 from tdi.same_state import comparing
 from tdi.state import invariants
 from tdi.state.record import RecordFile
-from tdi.verifier import plugin
 from tdi.verifier.plugin import Comparer, Recorder
 
 
@@ -41,7 +39,7 @@ def test_same_state_as_a_new_machine(
     comparer: Comparer,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    if os.environ.get("TDI_COMPARE") == plugin.LATER:
+    if settings.compares_later():
         pytest.skip("NOT COMPARED: TDI_COMPARE=later leaves the comparison to a later job (tdi state diff)")
     with capfd.disabled():  # where the record of fresh has to be made, that is said
         comparison = comparer(machine)

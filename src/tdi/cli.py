@@ -71,14 +71,15 @@ def _write(path: Path | None, document: Any) -> None:
 @json_option
 def verdict(json_file: Path | None) -> int:
     """Take a new machine and production through the scenarios, compare them, and say what the change does."""
-    from tdi.verdict import display, steps  # noqa: PLC0415 (`--help` and small commands stay quick)
+    from tdi.verdict import display  # noqa: PLC0415 (`--help` and small commands stay quick)
+    from tdi.verdict import run as verdicts  # noqa: PLC0415
 
     project = Project.find()
     project.prepare_artifacts()
     # Whatever happens now, the verdict of a former run is not this one's.
     (project.artifacts / "verdict.json").unlink(missing_ok=True)
     with display.Display() as progress:
-        found = steps.run_verdict(project, progress)
+        found = verdicts.run_verdict(project, progress)
     _write(project.artifacts / "verdict.json", found.as_json())
     _write(json_file, found.as_json())
     display.show(found, project.artifacts)
@@ -190,9 +191,10 @@ def machine_wait(name: str) -> None:
 @click.option("--moment", type=click.Choice(["before", "after"]), default="after", show_default=True)
 def machine_record(name: str, moment: str) -> None:
     """Record a machine of a scenario, before or after the change."""
+    from tdi.machines import lifecycle  # noqa: PLC0415
     from tdi.same_state import kept_records  # noqa: PLC0415
 
-    click.echo(str(kept_records.record_machine(Project.find(), name, moment)))
+    click.echo(str(kept_records.record_machine(Project.find(), lifecycle.known(name), moment)))
 
 
 @cli.command()

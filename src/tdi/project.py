@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tdi import settings
 from tdi.errors import TdiError
 
 
@@ -25,7 +26,7 @@ class Project:
         here = (start or Path.cwd()).resolve()
         for directory in (here, *here.parents):
             if (directory / "molecule" / "shared" / "platforms.yml").is_file():
-                return cls(directory, Path(os.environ.get("TDI_ARTIFACTS") or directory / "artifacts").absolute())
+                return cls(directory, (settings.artifacts() or directory / "artifacts").absolute())
         raise TdiError(f"{here} is not inside a checkout of the project.", "Change into one, or clone it first.")
 
     @property

@@ -8,6 +8,7 @@ import yaml
 
 from conftest import ROOT
 from tdi.errors import TdiError
+from tdi.machines.machine import Machine, Part
 from tdi.molecule import scenario
 from tdi.project import Project
 
@@ -24,6 +25,8 @@ def _edit(project: Project, old: str, new: str, name: str = "fresh") -> Path:
 def test_a_scenario_is_what_its_file_says(checkout: Project, name: str, image: str):
     found = scenario.load(checkout, name, {"TDI_RUN_ID": "0123abcd"})
     assert (found.name, found.image, found.machine) == (name, image, f"tdi-0123abcd-{name}")
+    part = {"base": Part.NEW, "production": Part.UPGRADED}[image]
+    assert found.of_machine == Machine(f"tdi-0123abcd-{name}", name, name, part)
     assert found.playbooks["converge"] == checkout.shared / "converge.yml"
     assert found.verifier == checkout.verifier
     assert found.variables == {"ansible_connection": "docker"}

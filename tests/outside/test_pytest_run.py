@@ -7,11 +7,17 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT
+from tdi.machines.machine import Machine, Part
+from tdi.machines.manifest import Manifest, in_force
 from tdi.outside import pytest_run
 from tdi.outside.pytest_run import TestOutcome as OneTest
 from tdi.outside.pytest_run import Verification
 
 MACHINES = ("tdi-0123abcd-fresh", "tdi-0123abcd-upgrade")
+KNOWN = tuple(
+    Machine(name, label, label, part)
+    for name, label, part in zip(MACHINES, ("fresh", "upgrade"), (Part.NEW, Part.UPGRADED), strict=True)
+)
 
 
 @pytest.fixture
@@ -26,7 +32,8 @@ def verify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], V
         (directory / "test_it.py").write_text(text)
         work = tmp_path / "work"
         work.mkdir()
-        with pytest_run.ready(directory, work, tmp_path / "log", {"TDI_ROOT": str(ROOT)}) as pytest:
+        run = Manifest(ROOT, tmp_path / "artifacts", tmp_path / "records", KNOWN)
+        with in_force(run, work), pytest_run.ready(directory, work, tmp_path / "log", {}) as pytest:
             return pytest.verify(MACHINES, {"ORDERED": "yes"})
 
     return call

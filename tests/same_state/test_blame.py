@@ -8,6 +8,9 @@ import pytest
 
 from conftest import Repository
 from tdi.images import production
+from tdi.machines import manifest
+from tdi.machines.machine import Machine, Part
+from tdi.machines.manifest import Manifest
 from tdi.outside import docker, git
 from tdi.project import Project
 from tdi.same_state import blame, kept_records
@@ -17,6 +20,7 @@ ROLE = "roles/web/tasks/main.yml"
 DEFAULTS = "roles/web/defaults/main.yml"
 PATH = "/etc/app/sites/old.conf"
 WROTE = "web : Configure the old site"
+MACHINE = Machine("tdi-x-upgrade", "upgrade", "upgrade", Part.UPGRADED)
 
 
 def task(name: str, **module: Any) -> dict[str, Any]:
@@ -74,7 +78,7 @@ class Role:
         labels = {"tdi.revision": revision, production.WROTE_LABEL: json.dumps(wrote or {})}
         monkeypatch.setattr(docker, "image_of", lambda _: "image")
         monkeypatch.setattr(docker, "image_facts", lambda _: {"Config": {"Labels": labels}})
-        return blame.blame_for(project or self.repository.project(), "machine", Names("new", "upgraded"))(group)
+        return blame.blame_for(project or self.repository.project(), "fresh", MACHINE, Names("new", "upgraded"))(group)
 
 
 @pytest.fixture
@@ -255,15 +259,10 @@ def test_a_copy_asks_the_repository_it_was_taken_of(role: Role, monkeypatch: pyt
     project = Project(copy, copy / "artifacts")
     assert role.said(monkeypatch, left_over(), before, wrote={PATH: WROTE}, project=project) == provisioned(before)
     role.commit("after the copy was taken", SECOND)
-    for name, value in blame.of_copy(production.Before(before, "HEAD", role.root)).items():
-        monkeypatch.setenv(name, value)
-    said = role.said(monkeypatch, left_over(), before, wrote={PATH: WROTE}, project=project)
+    run = Manifest(copy, copy / "artifacts", copy / "records", copy_of=role.root, copy_at=before)
+    with manifest.in_force(run, copy):
+        said = role.said(monkeypatch, left_over(), before, wrote={PATH: WROTE}, project=project)
     assert said == f"the task '{WROTE}' wrote it until this change"
-
-
-def test_only_a_copy_has_a_repository_elsewhere():
-    assert blame.of_copy(None) == {}
-    assert blame.of_copy(production.Before("a" * 40, "the tip of main")) == {}
 
 
 def test_a_shallow_clone_names_no_commit(role: Role, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -12,7 +12,10 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from conftest import ROOT
+from tdi import settings
 from tdi.errors import TdiError
+from tdi.machines.machine import Machine, Part
+from tdi.machines.manifest import Manifest, in_force
 from tdi.outside import pytest_run
 from tdi.same_state import comparing
 from tdi.state.collector import SCOPES
@@ -21,7 +24,10 @@ from tdi.state.finding import Finding, Kind, Severity
 from tdi.state.record import RecordFile, ScopeHeader, write_record
 from tdi.verifier import plugin
 
-MACHINES = ("tdi-0123abcd-fresh", "tdi-0123abcd-upgrade")
+MACHINES = (
+    Machine("tdi-0123abcd-fresh", "fresh", "fresh", Part.NEW),
+    Machine("tdi-0123abcd-upgrade", "upgrade", "upgrade", Part.UPGRADED),
+)
 ALL = (*sorted({*SCOPES, "files"}), comparing.RULES)
 
 
@@ -144,7 +150,7 @@ from tdi.same_state import comparing, kept_records
 
 def compare(project, machine, upgraded):
     with open({str(calls)!r}, "a") as file:
-        print(machine, file=file)
+        print(machine.name, file=file)
     made = pickle.loads(Path({str(pickled)!r}).read_bytes())
     if isinstance(made, Exception):
         raise made
@@ -154,9 +160,12 @@ comparing.compare_with_fresh = compare
 kept_records.record_machine = lambda project, name: Path({str(tmp_path / "record.json")!r})
 """)
         junit = tmp_path / "artifacts" / "junit.xml"
-        given = {"TDI_ROOT": str(ROOT), **variables}
-        with pytest_run.ready(directory, work, tmp_path / "log", given, junit) as pytest:
-            verification = pytest.verify(MACHINES, {})
+        run = Manifest(ROOT, tmp_path / "artifacts", tmp_path / "records", MACHINES)
+        with (
+            in_force(run, work),
+            pytest_run.ready(directory, work, tmp_path / "log", variables, junit) as pytest,
+        ):
+            verification = pytest.verify([machine.name for machine in MACHINES], {})
         assert not verification.broken, verification.log.read_text()
         return Report(verification, junit, len(calls.read_text().splitlines()))
 
@@ -202,7 +211,7 @@ def test_a_comparison_that_cannot_be_made_fails_every_case_and_is_tried_once(rep
 
 
 def test_a_comparison_that_is_left_for_later_is_no_pass(reported: Callable[..., Report]):
-    report = reported(SAME, TDI_COMPARE=plugin.LATER)
+    report = reported(SAME, TDI_COMPARE=settings.LATER)
     cases = report.cases()
     assert {outcome for outcome, _ in cases.values()} == {"skipped"}
     assert all(message.startswith("NOT COMPARED") for _, message in cases.values())

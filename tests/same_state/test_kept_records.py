@@ -2,15 +2,20 @@
 
 import gzip
 import json
-import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from tdi import project
 from tdi.errors import TdiError
+from tdi.machines import manifest
+from tdi.machines.manifest import Manifest
 from tdi.project import Project
 from tdi.same_state import kept_records
+from tdi.same_state.kept_records import Found
+from tdi.state.compare import Result
+from tdi.state.finding import Finding, Kind, Severity
 from tdi.state.record import ScopeHeader, write_record
 
 BASE = "sha256:base"
@@ -67,18 +72,22 @@ def test_a_record_of_another_schema_version_is_an_error(checkout: Project, kept:
         kept_records.why_unusable(checkout, kept, BASE)
 
 
+def apart(checkout: Project, directory: Path) -> AbstractContextManager[None]:
+    return manifest.in_force(Manifest(checkout.root, checkout.artifacts, directory / "apart"), directory)
+
+
 def test_records_of_a_run_are_kept_apart_while_it_runs_and_replace_the_former_ones_after(
     checkout: Project, kept: Path, tmp_path: Path
 ):
     stale = kept_records.comparison_path(checkout)
     stale.write_text("{}")
-    with kept_records.kept_apart(tmp_path / "apart"), project.kept(tmp_path / "apart", checkout.records):
+    with apart(checkout, tmp_path), project.kept(tmp_path / "apart", checkout.records):
         assert kept_records.path_of(checkout, "fresh") == tmp_path / "apart" / "fresh.json"
         assert kept_records.read_comparison(checkout) is None
         kept_records.path_of(checkout, "fresh").write_text("new")
         kept_records.path_of(checkout, "upgrade", kept_records.BEFORE).write_text("before")
         assert kept.exists()
-    assert "TDI_RECORDS" not in os.environ
+    assert manifest.current() is None
     assert kept.read_text() == "new"
     assert (checkout.records / "upgrade-before.json").read_text() == "before"
     assert not stale.exists()
@@ -86,7 +95,7 @@ def test_records_of_a_run_are_kept_apart_while_it_runs_and_replace_the_former_on
 
 def test_records_are_kept_when_the_run_fails(checkout: Project, kept: Path, tmp_path: Path):
     def run() -> None:
-        with kept_records.kept_apart(tmp_path / "apart"), project.kept(tmp_path / "apart", checkout.records):
+        with apart(checkout, tmp_path), project.kept(tmp_path / "apart", checkout.records):
             kept_records.path_of(checkout, "fresh").write_text("new")
             raise TdiError("trouble")
 
@@ -101,3 +110,27 @@ def test_settings_that_cannot_be_used_are_an_error(checkout: Project, text: str,
     with pytest.raises(TdiError, match=said) as error:
         kept_records.settings(checkout)
     assert "record.yml" in error.value.what
+
+
+FINDING = Finding("1", "files", "/etc/app", Kind.ONLY_B, Severity.LEFT_OVER, "nobody", (), "It is there.", "Remove it.")
+
+
+@pytest.mark.parametrize(
+    ("result", "gone", "found"),
+    [
+        ("different", {}, Found(Result.DIFFERENT, (FINDING,), ("Nothing needs it.",), 2)),
+        ("unknown", {"files": "gone"}, Found(Result.UNKNOWN, (FINDING,), ("Nothing needs it.",), 2, "files: gone")),
+        ("same", {"sysctl": "off"}, Found(Result.SAME, (FINDING,), ("Nothing needs it.",), 2)),
+    ],
+)
+def test_the_comparison_that_the_verifier_wrote_is_read_as_what_it_was(
+    checkout: Project, result: str, gone: dict[str, str], found: Found
+):
+    document = {"result": result, "findings": [FINDING.as_json()], "not_compared": gone, "from_bases": [{}, {}]}
+    kept_records.comparison_path(checkout).parent.mkdir(parents=True)
+    kept_records.comparison_path(checkout).write_text(json.dumps({**document, "problems": ["Nothing needs it."]}))
+    assert kept_records.read_comparison(checkout) == found
+
+
+def test_where_no_comparison_was_made_there_is_none(checkout: Project):
+    assert kept_records.read_comparison(checkout) is None

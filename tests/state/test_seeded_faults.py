@@ -120,7 +120,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     with ExitStack() as stack:
         stack.callback(docker.remove_images, f"tdi.seeded-faults={run_id}")
         stack.callback(lifecycle.remove_run, run_id)
-        started = lifecycle.start_all([(settings["fresh"], base.id), (settings["upgrade"], image.id)], run_id)
+        started = [each.of_machine for each in settings.values()]
+        lifecycle.start_all([(started[0], base.id, options), (started[1], image.id, options)], run_id)
         for machine in started:
             docker.wait_until_booted(machine.name)
         scenarios = {machine.name: settings[machine.scenario] for machine in started}

@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from tdi.outside import console
+from tdi.same_state.kept_records import Found
+from tdi.state.compare import Result as SameState
+from tdi.state.finding import Finding, Kind, Severity
 from tdi.verdict import display
-from tdi.verdict.outcome import Class, MachineOutcome, Result, SameState, Step, Verdict
+from tdi.verdict.outcome import Class, Ended, Result, Step, Trouble, Verdict
 
 
 @pytest.fixture
@@ -21,8 +24,10 @@ def shown(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
 
 
 def passed() -> Verdict:
-    machines = (MachineOutcome(dict.fromkeys(Step, Result.PASS)) for _ in range(2))
-    return Verdict("debian-13", *machines, SameState.SAME, seconds={"total": 29.7})
+    verdict = Verdict("debian-13", same_state=Found(SameState.SAME), seconds={"total": 29.7})
+    for machine in verdict.machines.values():
+        machine.steps = dict.fromkeys(Step, Ended(Result.PASS))
+    return verdict
 
 
 def test_a_pass_shows_both_machines_the_class_and_where_the_rest_is(shown: Callable[..., str]):
@@ -49,7 +54,7 @@ def test_every_class_is_explained(kind: Class):
 def test_a_failure_shows_the_task_and_what_it_said_not_the_whole_log(shown: Callable[..., str]):
     verdict = passed()
     said = "\n".join(f"line {number}" for number in range(100))
-    verdict.fresh.set(Step.CONVERGE, Result.FAIL, f"task 'Write [the] page' failed: {said}")
+    verdict.machines["fresh"].steps[Step.CONVERGE] = Ended(Result.FAIL, f"task 'Write [the] page' failed: {said}")
     text = shown(verdict)
     assert "fresh, converge:" in text
     assert "task 'Write [the] page' failed: line 0" in text
@@ -60,18 +65,18 @@ def test_a_failure_shows_the_task_and_what_it_said_not_the_whole_log(shown: Call
 
 
 def test_steps_that_were_not_reached_are_dashes(shown: Callable[..., str]):
-    verdict = Verdict(fresh=MachineOutcome({Step.CREATE: Result.PASS, Step.CONVERGE: Result.FAIL}))
+    verdict = Verdict()
+    verdict.machines["fresh"].steps = {Step.CREATE: Ended(Result.PASS), Step.CONVERGE: Ended(Result.FAIL)}
     assert shown(verdict).splitlines()[1].split() == ["fresh", "pass", "fail", "-", "-", "-"]
 
 
 def test_findings_show_why_and_what_to_do_and_long_lists_are_cut(shown: Callable[..., str]):
     verdict = passed()
-    verdict.same_state = SameState.DIFFERENT
-    verdict.findings = [
-        {"id": f"id{n}", "severity": "left-over", "owner": "nobody", "why": f"why [{n}].", "action": f"do {n}."}
+    findings = tuple(
+        Finding(f"id{n}", "files", "/a", Kind.ONLY_B, Severity.LEFT_OVER, "nobody", (), f"why [{n}].", f"do {n}.")
         for n in range(12)
-    ]
-    verdict.problems = ["an entry that nothing needs"]
+    )
+    verdict.same_state = Found(SameState.DIFFERENT, findings, ("an entry that nothing needs",))
     text = shown(verdict)
     assert "same state: no, 12 findings" in text
     assert "  left-over  why [9]. → do 9. [id9, owner nobody]" in text.splitlines()
@@ -83,9 +88,9 @@ def test_findings_show_why_and_what_to_do_and_long_lists_are_cut(shown: Callable
 def test_what_a_machine_says_cannot_act_on_the_terminal(shown: Callable[..., str], capsys: pytest.CaptureFixture[str]):
     hostile = "\x1b[31mred\x1b]0;title\x07\u202e"
     verdict = passed()
-    verdict.same_state, verdict.problems = SameState.DIFFERENT, [hostile]
-    verdict.fresh.set(Step.CONVERGE, Result.FAIL, f"\ttask failed: {hostile}")
-    text = shown(verdict, hostile) + shown(Verdict(trouble=hostile, not_compared=hostile))
+    verdict.same_state = Found(SameState.DIFFERENT, problems=(hostile,))
+    verdict.machines["fresh"].steps[Step.CONVERGE] = Ended(Result.FAIL, f"\ttask failed: {hostile}")
+    text = shown(verdict, hostile) + shown(Verdict(trouble=Trouble(hostile), same_state=Found(not_compared=hostile)))
     console.say(hostile)
     console.fail(hostile, hostile)
     text += capsys.readouterr().err
@@ -94,7 +99,7 @@ def test_what_a_machine_says_cannot_act_on_the_terminal(shown: Callable[..., str
 
 
 def test_trouble_shows_its_cause_and_the_remedy(shown: Callable[..., str]):
-    text = shown(Verdict(trouble="Docker is unreachable.", remedy="Start it."))
+    text = shown(Verdict(trouble=Trouble("Docker is unreachable.", "Start it.")))
     assert "verdict: could-not-run" in text
     assert "cause: Docker is unreachable. Start it." in text
     assert "platform unknown" in text
@@ -102,7 +107,7 @@ def test_trouble_shows_its_cause_and_the_remedy(shown: Callable[..., str]):
 
 def test_what_was_not_compared_says_why(shown: Callable[..., str]):
     verdict = passed()
-    verdict.same_state, verdict.not_compared = SameState.UNKNOWN, "files: [Errno 5]"
+    verdict.same_state = Found(SameState.UNKNOWN, not_compared="files: [Errno 5]")
     assert "same state: not known (files: [Errno 5])" in shown(verdict)
 
 
@@ -117,6 +122,6 @@ def test_a_title_may_have_brackets(shown: Callable[..., str]):
 @pytest.mark.parametrize("state", [SameState.SAME, SameState.DIFFERENT])
 def test_what_comes_from_the_bases_is_counted_apart(shown: Callable[..., str], state: SameState):
     verdict = passed()
-    verdict.same_state, verdict.from_bases = state, 3
+    verdict.same_state = Found(state, from_bases=3)
     (line,) = (line for line in shown(verdict).splitlines() if line.startswith("same state: "))
     assert line.endswith(" (findings that come from the base images alone: 3)")

@@ -3,7 +3,11 @@
 import pytest
 
 from tdi.errors import ExitCode
-from tdi.verdict.outcome import Class, MachineOutcome, Result, SameState, Step, Verdict
+from tdi.machines.machine import Part
+from tdi.same_state.kept_records import Found
+from tdi.state.compare import Result as SameState
+from tdi.state.finding import Finding, Kind, Severity
+from tdi.verdict.outcome import Class, Ended, MachineOutcome, Result, Step, Trouble, Verdict
 
 PASS, FAIL, ERROR = Result.PASS, Result.FAIL, Result.ERROR
 WORKS = dict.fromkeys(Step, PASS)
@@ -12,10 +16,15 @@ BREAKS_A_TEST = {**WORKS, Step.VERIFY: FAIL}
 CHANGES_AGAIN = {**WORKS, Step.IDEMPOTENCE: FAIL}
 TROUBLE = {Step.CREATE: PASS, Step.CONVERGE: ERROR}
 SAME, DIFFERENT, UNKNOWN = SameState
+FINDING = Finding("1", "files", "/etc/app", Kind.ONLY_B, Severity.LEFT_OVER, "nobody", (), "It is there.", "Remove it.")
 
 
 def verdict(fresh: dict[Step, Result], upgrade: dict[Step, Result], same_state: SameState = UNKNOWN) -> Verdict:
-    return Verdict("debian-13", MachineOutcome(dict(fresh)), MachineOutcome(dict(upgrade)), same_state)
+    machines = {
+        label: MachineOutcome(part, {step: Ended(result) for step, result in results.items()})
+        for label, part, results in (("fresh", Part.NEW, fresh), ("upgrade", Part.UPGRADED, upgrade))
+    }
+    return Verdict("debian-13", machines, Found(same_state))
 
 
 @pytest.mark.parametrize(
@@ -52,7 +61,7 @@ def test_the_class_and_the_exit_code_follow_from_the_machines(
 )
 def test_trouble_of_the_test_bed_is_never_a_verdict_on_the_change(fresh, upgrade, same_state):
     found = verdict(fresh, upgrade, same_state)
-    found.trouble = "The disk is full."
+    found.trouble = Trouble("The disk is full.")
     assert (found.kind, found.exit_code) == (Class.COULD_NOT_RUN, ExitCode.COULD_NOT_RUN)
 
 
@@ -69,19 +78,23 @@ def test_every_class_of_the_contract_is_there():
 
 
 def test_the_step_that_decided_is_the_first_with_the_worst_result():
-    machine = MachineOutcome()
-    machine.set(Step.CREATE, PASS)
-    machine.set(Step.IDEMPOTENCE, FAIL, "changed again")
-    machine.set(Step.VERIFY, ERROR, "gone")
-    machine.set(Step.RECORD, ERROR, "gone too")
+    machine = MachineOutcome(
+        Part.NEW,
+        {
+            Step.CREATE: Ended(PASS),
+            Step.IDEMPOTENCE: Ended(FAIL, "changed again"),
+            Step.VERIFY: Ended(ERROR, "gone"),
+            Step.RECORD: Ended(ERROR, "gone too"),
+        },
+    )
     assert (machine.result, machine.worst) == (ERROR, Step.VERIFY)
     assert machine.as_json()["detail"] == "gone"
 
 
 def test_verdict_json_is_as_the_contract_has_it():
     found = verdict(WORKS, CHANGES_AGAIN, DIFFERENT)
-    found.upgrade.details[Step.IDEMPOTENCE] = "the second run changed something again"
-    found.findings = [{}, {}]
+    found.machines["upgrade"].steps[Step.IDEMPOTENCE] = Ended(FAIL, "the second run changed something again")
+    found.same_state = Found(DIFFERENT, (FINDING, FINDING))
     found.seconds = {"total": 12.3456}
     document = found.as_json()
     contract = {
@@ -102,8 +115,17 @@ def test_verdict_json_is_as_the_contract_has_it():
 
 
 def test_verdict_json_says_what_the_trouble_was():
-    found = Verdict(trouble="No Docker engine.")
+    found = Verdict(trouble=Trouble("No Docker engine."))
     document = found.as_json()
     assert (document["class"], document["detail"]) == ("could-not-run", "No Docker engine.")
     assert document["fresh"]["result"] == document["upgrade"]["result"] == "error"
     assert document["same_state"] == {"result": "unknown", "findings": 0}
+
+
+def test_several_servers_in_production_are_judged_together():
+    found = verdict(WORKS, WORKS, SAME)
+    found.machines["upgrade-1.0"] = MachineOutcome(
+        Part.UPGRADED, {Step.CREATE: Ended(PASS), Step.CONVERGE: Ended(FAIL)}
+    )
+    assert found.kind is Class.BREAKS_PROVISIONED
+    assert found.as_json()["upgrade-1.0"]["step"] == "converge"

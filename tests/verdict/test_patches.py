@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
-from conftest import Ended, Repository
+from conftest import Ended as EndedCommand
+from conftest import Repository
 from tdi.errors import TdiError
 from tdi.project import Project
+from tdi.same_state.kept_records import Found
+from tdi.state.compare import Result as SameState
 from tdi.verdict import patches
-from tdi.verdict.outcome import MachineOutcome, Result, SameState, Step, Verdict
+from tdi.verdict.outcome import Ended, Result, Step, Verdict
 
 PAGE = "".join(f"line {number}\n" for number in range(1, 21))
 
@@ -51,16 +54,21 @@ def verdicts(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
             file.relative_to(copy.root).as_posix(): file.read_text() for file in copy.root.rglob("*") if file.is_file()
         }
         seen.append({"copy": copy, "before": before, "files": files})
-        works = MachineOutcome(dict.fromkeys(Step, Result.PASS))
-        state = SameState(files.get("class", "same").strip())
-        return Verdict("debian-13", works, works, state)
+        verdict = Verdict("debian-13", same_state=Found(SameState(files.get("class", "same").strip())))
+        for machine in verdict.machines.values():
+            machine.steps = dict.fromkeys(Step, Ended(Result.PASS))
+        return verdict
 
-    monkeypatch.setattr(patches.steps, "run_verdict", run_verdict)
+    monkeypatch.setattr(patches.run, "run_verdict", run_verdict)
     return seen
 
 
 def test_a_patch_is_applied_to_a_copy_and_the_checkout_is_not_touched(
-    tdi: Callable[..., Ended], repository: Repository, project: Project, patch: Callable[..., Path], verdicts: list
+    tdi: Callable[..., EndedCommand],
+    repository: Repository,
+    project: Project,
+    patch: Callable[..., Path],
+    verdicts: list,
 ):
     made = patch(roles__page=PAGE.replace("line 3", "line three"), roles__new="new\n")
     (project.root / "roles" / "page").write_text("not committed\n")
@@ -78,7 +86,7 @@ def test_a_patch_is_applied_to_a_copy_and_the_checkout_is_not_touched(
 
 
 def test_a_copy_inside_of_a_repository_is_patched_too(
-    tdi: Callable[..., Ended],
+    tdi: Callable[..., EndedCommand],
     project: Project,
     patch: Callable[..., Path],
     verdicts: list,
@@ -92,7 +100,7 @@ def test_a_copy_inside_of_a_repository_is_patched_too(
 
 
 def test_several_patches_give_the_worst_exit_code_and_one_document(
-    tdi: Callable[..., Ended], patch: Callable[..., Path], verdicts: list, tmp_path: Path
+    tdi: Callable[..., EndedCommand], patch: Callable[..., Path], verdicts: list, tmp_path: Path
 ):
     good, drift = patch("a.patch", a="1\n"), patch("b.patch", **{"class": "different\n"})
     assert tdi("try", good).code == 0
@@ -106,7 +114,7 @@ def test_several_patches_give_the_worst_exit_code_and_one_document(
 
 
 def test_the_hunk_that_does_not_match_is_named(
-    tdi: Callable[..., Ended], repository: Repository, patch: Callable[..., Path], verdicts: list
+    tdi: Callable[..., EndedCommand], repository: Repository, patch: Callable[..., Path], verdicts: list
 ):
     made = patch(roles__page=PAGE.replace("line 3\n", "line three\n").replace("line 18\n", "line eighteen\n"))
     repository.commit(roles__page=PAGE.replace("line 18\n", "another\n"))
@@ -130,7 +138,7 @@ def test_the_hunk_that_does_not_match_is_named(
     ],
 )
 def test_what_is_no_patch_for_head_is_code_2_before_anything_runs(
-    tdi: Callable[..., Ended], patch: Callable[..., Path], verdicts: list, tmp_path: Path, text: str, said: str
+    tdi: Callable[..., EndedCommand], patch: Callable[..., Path], verdicts: list, tmp_path: Path, text: str, said: str
 ):
     good = patch("good.patch", a="1\n")
     bad = tmp_path / "bad.patch"
@@ -144,7 +152,7 @@ def test_what_is_no_patch_for_head_is_code_2_before_anything_runs(
 
 
 def test_a_patch_of_a_file_that_is_there_already_says_so(
-    tdi: Callable[..., Ended], repository: Repository, patch: Callable[..., Path], verdicts: list
+    tdi: Callable[..., EndedCommand], repository: Repository, patch: Callable[..., Path], verdicts: list
 ):
     made = patch(new="new\n")
     repository.commit(new="other\n")
@@ -155,7 +163,7 @@ def test_a_patch_of_a_file_that_is_there_already_says_so(
 
 
 @pytest.mark.usefixtures("project")
-def test_a_missing_patch_or_none_at_all_is_code_2(tdi: Callable[..., Ended], tmp_path: Path):
+def test_a_missing_patch_or_none_at_all_is_code_2(tdi: Callable[..., EndedCommand], tmp_path: Path):
     missing = tdi("try", tmp_path / "missing.patch")
     assert missing.code == 2
     assert "missing.patch" in missing.err
@@ -169,7 +177,7 @@ def test_an_export_without_history_cannot_try(checkout: Project):
 
 
 def test_two_patches_of_the_same_name_keep_both_their_logs(
-    tdi: Callable[..., Ended], patch: Callable[..., Path], verdicts: list, tmp_path: Path
+    tdi: Callable[..., EndedCommand], patch: Callable[..., Path], verdicts: list, tmp_path: Path
 ):
     for directory in ("one", "two"):
         (tmp_path / directory).mkdir()
@@ -195,7 +203,9 @@ def kept(project: Project, patch: Callable[..., Path]) -> Callable[..., None]:
     return keep
 
 
-def test_kept_changes_that_get_their_class_hold(tdi: Callable[..., Ended], kept: Callable[..., None], verdicts: list):
+def test_kept_changes_that_get_their_class_hold(
+    tdi: Callable[..., EndedCommand], kept: Callable[..., None], verdicts: list
+):
     kept()
     ended = tdi("try", "--kept")
     assert ended.code == 0, ended.err
@@ -205,7 +215,7 @@ def test_kept_changes_that_get_their_class_hold(tdi: Callable[..., Ended], kept:
 
 @pytest.mark.usefixtures("verdicts")
 def test_a_kept_change_with_another_class_does_not_hold_and_is_named(
-    tdi: Callable[..., Ended], kept: Callable[..., None]
+    tdi: Callable[..., EndedCommand], kept: Callable[..., None]
 ):
     kept(drift="breaks-new")
     ended = tdi("try", "--kept")
@@ -226,7 +236,7 @@ def test_a_kept_change_with_another_class_does_not_hold_and_is_named(
     ],
 )
 def test_expectations_that_do_not_fit_the_patches_are_code_2(
-    tdi: Callable[..., Ended], kept: Callable[..., None], project: Project, verdicts: list, text: str, said: str
+    tdi: Callable[..., EndedCommand], kept: Callable[..., None], project: Project, verdicts: list, text: str, said: str
 ):
     kept()
     (project.root / "changes" / "expected.yml").write_text(text)
@@ -237,6 +247,6 @@ def test_expectations_that_do_not_fit_the_patches_are_code_2(
 
 
 @pytest.mark.usefixtures("project")
-def test_either_patches_or_the_kept_changes_are_tried(tdi: Callable[..., Ended]):
+def test_either_patches_or_the_kept_changes_are_tried(tdi: Callable[..., EndedCommand]):
     assert tdi("try", "--kept", "a.patch").code == 2
     assert "Traceback" not in tdi("try", "--kept").err

@@ -1,49 +1,312 @@
-"""What a verdict does when something breaks below it: it says so, and takes nothing for granted."""
+"""The order of events of a verdict, on a test bed that does nothing but note what was asked of it."""
 
-from collections.abc import Callable
-from types import SimpleNamespace
+import json
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
-from conftest import Fakes
 from tdi.errors import TdiError
-from tdi.machines.lifecycle import Machine
-from tdi.outside import ansible
-from tdi.outside.ansible import AGAIN, Event, Outcome, Pass
-from tdi.project import Project
+from tdi.machines.machine import Machine, Part
+from tdi.outside.ansible import AGAIN, Event, Failure, Outcome, Pass
+from tdi.outside.pytest_run import TestOutcome as OneTest
+from tdi.outside.pytest_run import Verification
+from tdi.same_state.kept_records import Found, Wrote
+from tdi.state.compare import Comparison, compare
+from tdi.state.compare import Result as SameState
+from tdi.state.plan import Plan
+from tdi.state.record import RecordFile, ScopeHeader, write_record
 from tdi.verdict import steps
+from tdi.verdict.bed import Images
 from tdi.verdict.display import Display
-from tdi.verdict.outcome import Class, Verdict
+from tdi.verdict.outcome import Class, Ended, Result, Step, Trouble, Verdict
+from tdi.verifier import plugin
+
+FRESH = Machine("tdi-x-fresh", "fresh", "fresh", Part.NEW)
+UPGRADE = Machine("tdi-x-upgrade", "upgrade", "upgrade", Part.UPGRADED)
+PAST = Machine("tdi-x-upgrade-1.0", "upgrade-1.0", "upgrade", Part.UPGRADED)
+DONE = Pass(results=5)
+FAILED = Pass(Failure("Install", "", "no"), results=3)
 
 
-def test_a_full_disk_is_trouble_with_its_cause(checkout: Project, fakes: Fakes, monkeypatch: pytest.MonkeyPatch):
-    fakes.docker(ps="")
+class NotesOnly:
+    """A test bed whose machines, playbook and tests are only told about; `notes` says what was asked, in order."""
 
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device", "/a/log")
+    def __init__(self, directory: Path) -> None:
+        self.root = directory
+        self.machines: Sequence[Machine] = (FRESH, UPGRADE)
+        self.passes = {machine.name: [DONE, DONE] for machine in (FRESH, UPGRADE, PAST)}
+        self.notes: list[str] = []
+        self.dead: set[str] = set()
+        self.fails: dict[str, str] = {}
+        """What was asked → the trouble that it ends in."""
+        self.changed: set[str] = set()
+        """The machines that their second run changed, whatever its tasks reported."""
+        self.found: Found | None = Found(SameState.SAME)
+        self.failing_tests: set[str] = set()
+        self.recaps = True
+        self._lock = threading.Lock()
 
-    monkeypatch.setattr(steps, "_steps", full)
-    verdict = steps.run_verdict(checkout, Display())
-    assert verdict.kind is Class.COULD_NOT_RUN
-    assert "No space left on device" in verdict.trouble
+    def note(self, what: str) -> None:
+        with self._lock:
+            self.notes.append(what)
+        if what in self.fails:
+            raise TdiError(self.fails[what])
+
+    def images(self) -> Images:
+        self.note("images")
+        return Images("debian-13", {"base_image": "base", "production_image": "production"})
+
+    @contextmanager
+    def in_force(self) -> Iterator[None]:
+        self.note("records apart")
+        yield
+        self.note("records kept")
+
+    def start(self) -> None:
+        self.note("start")
+
+    def wait_until_booted(self, machine: Machine) -> None:
+        self.note(f"boot {machine.label}")
+
+    def record(self, machine: Machine, moment: str) -> None:
+        self.note(f"record {machine.label} {moment}")
+
+    @contextmanager
+    def converging(self) -> Iterator["NotedPlaybook"]:
+        self.note("ansible starts")
+        yield NotedPlaybook(self)
+        self.note("ansible is over")
+
+    @contextmanager
+    def testing(self) -> Iterator["NotedTests"]:
+        self.note("pytest starts")
+        yield NotedTests(self)
+        self.note("pytest is over")
+
+    def keep_wrote(self, wrote: Wrote) -> None:
+        self.note(f"keep what {' '.join(wrote.tasks)} wrote")
+
+    def comparison(self) -> Found | None:
+        self.note("read the comparison")
+        return self.found
+
+    def second_run(self, machine: Machine) -> Comparison | None:
+        self.note(f"compare {machine.label} with its second run")
+        files = [self.root / f"{machine.label}-{moment}" for moment in ("once", "twice")]
+        for file in files:
+            content = file.name if machine.label in self.changed else "same"
+            write_record(file, {}, {"files": (ScopeHeader(), [("/etc/app", {"type": "file", "hash": content})])})
+        with RecordFile(files[0]) as once, RecordFile(files[1]) as twice:
+            return compare(once, twice)
+
+    def plan(self) -> Plan | None:
+        self.note("plan")
+        return Plan((), ("packages",))
+
+    def trouble(self, machine: Machine) -> str | None:
+        self.note(f"is {machine.label} alive")
+        return f"the container {machine.name} is gone" if machine.label in self.dead else None
+
+    def engine_trouble(self) -> None:
+        self.note("does the engine answer")
+
+    def mirror_trouble(self) -> str | None:
+        self.note("does the mirror answer")
+        return None
+
+    def syntax_error(self) -> str | None:
+        self.note("syntax")
+        return None
 
 
-def test_a_record_between_the_two_runs_that_fails_is_not_taken_for_an_unchanged_machine(
-    checkout: Project, monkeypatch: pytest.MonkeyPatch
-):
-    class Playbook:
-        def outcome(self, observe: Callable[[Event], None]) -> Outcome:
+@dataclass(frozen=True)
+class NotedPlaybook:
+    bed: NotesOnly
+
+    def begin(self) -> None:
+        self.bed.note("converge")
+
+    def begin_again(self) -> None:
+        self.bed.note("converge again")
+
+    def outcome(self, observe: Callable[[Event], None]) -> Outcome:
+        names = [machine.name for machine in self.bed.machines]
+        if any(len(self.bed.passes[name]) > 1 for name in names):
+            observe(Event("play", {"name": "Converge"}))
             observe(Event("play", {"name": AGAIN}))
-            return Outcome({"tdi-x-fresh": [Pass(results=1)] * 2}, recap=True, code=0, log=checkout.root / "log")
+        passes = {name: self.bed.passes[name] for name in names}
+        return Outcome(passes, recap=self.bed.recaps, code=0, log=self.bed.root / "log")
 
-    def broken(*_: object) -> None:
-        raise TdiError("the collector ended")
 
-    monkeypatch.setattr(steps.kept_records, "record_machine", broken)
-    monkeypatch.setattr(steps.lifecycle, "trouble", lambda _: None)
-    run = SimpleNamespace(id="x", directory=checkout.root)
-    trial = steps._Trial(checkout, run, Display(), Verdict(), None, {"fresh": None})
-    checkout.prepare_artifacts()
+@dataclass(frozen=True)
+class NotedTests:
+    bed: NotesOnly
+
+    def verify(self, machines: Sequence[Machine], observe: Callable[[OneTest], None], *, compare: bool) -> Verification:
+        asked = " ".join(machine.label for machine in machines)
+        self.bed.note(f"test {asked}, {'and compare' if compare else 'compare later'}")
+        tests = [
+            OneTest(name, machine.name, "failed" if name in self.bed.failing_tests else "passed", "no answer")
+            for machine in machines
+            for name in ("test_site", plugin.RECORD_TEST)
+        ]
+        for test in tests:
+            observe(test)
+        return Verification(tuple(tests), (), 0, self.bed.root / "log")
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A verdict that was come to on a bed, and what the bed was asked for it."""
+
+    verdict: Verdict
+    notes: list[str] = field(default_factory=list)
+
+    def in_order(self, *wanted: str) -> bool:
+        """Whether these were asked one after the other, whatever came in between."""
+        rest = iter(self.notes)
+        return all(one in rest for one in wanted)
+
+
+@pytest.fixture
+def bed(tmp_path: Path) -> NotesOnly:
+    return NotesOnly(tmp_path)
+
+
+def take(bed: NotesOnly) -> Taken:
+    verdict = Verdict()
+    steps.take(bed, Display(), verdict)
+    return Taken(verdict, bed.notes)
+
+
+def test_a_pass_asks_for_everything_once_and_in_order(bed: NotesOnly):
+    taken = take(bed)
+    assert taken.verdict.kind is Class.PASS
+    assert taken.verdict.platform == "debian-13"
+    assert taken.notes[:4] == ["images", "records apart", "start", "ansible starts"]
+    # What is done on both machines at once has no order among the two.
+    assert sorted(taken.notes[4:7]) == ["boot fresh", "boot upgrade", "record upgrade before"]
+    assert taken.in_order("boot upgrade", "record upgrade before")
+    assert taken.notes[7:9] == ["converge", "pytest starts"]
+    between = sorted(taken.notes[9 : taken.notes.index("converge again")])
+    assert between == [
+        *("is fresh alive", "is upgrade alive", "record fresh converged", "record upgrade converged"),
+    ]
+    assert taken.notes[taken.notes.index("converge again") :] == [
+        *("converge again", "keep what fresh upgrade wrote"),
+        *("test fresh upgrade, and compare", "read the comparison"),
+        *("compare fresh with its second run", "compare upgrade with its second run"),
+        *("plan", "pytest is over", "ansible is over", "records kept"),
+    ]
+
+
+def test_each_step_has_its_time(bed: NotesOnly):
+    assert set(take(bed).verdict.seconds) == {"images", "create", "boot", "converge", "verify"}
+
+
+def test_what_a_change_does_to_production_is_in_the_verdict(bed: NotesOnly):
+    plan = take(bed).verdict.plan
+    assert plan
+    assert any("packages" in line for line in plan)
+
+
+def test_no_machine_is_touched_before_production_is_recorded(bed: NotesOnly):
+    bed.fails["record upgrade before"] = "the collector ended"
     with pytest.raises(TdiError, match="the collector ended"):
-        steps._converge(trial, [Machine("tdi-x-fresh", "fresh")], Playbook())
-    assert not ansible.second_gate(trial.gate).exists()
+        take(bed)
+    assert "converge" not in bed.notes
+
+
+def test_a_record_between_the_two_runs_that_fails_is_not_taken_for_an_unchanged_machine(bed: NotesOnly):
+    bed.fails["record fresh converged"] = "the collector ended"
+    with pytest.raises(TdiError, match="the collector ended"):
+        take(bed)
+    assert "converge again" not in bed.notes
+
+
+def test_a_container_that_is_gone_is_not_recorded_between_the_runs(bed: NotesOnly):
+    bed.dead.add("fresh")
+    assert take(bed).in_order("record upgrade converged", "converge again")
+    assert "record fresh converged" not in bed.notes
+
+
+def test_a_machine_that_works_is_tested_where_the_other_was_not_converged_and_compared_later(bed: NotesOnly):
+    bed.passes[FRESH.name] = [FAILED]
+    taken = take(bed)
+    assert "test upgrade, compare later" in taken.notes
+    assert "read the comparison" not in taken.notes
+    assert "compare upgrade with its second run" in taken.notes
+    assert "compare fresh with its second run" not in taken.notes
+    assert "plan" in taken.notes
+    assert taken.verdict.kind is Class.BREAKS_NEW
+    assert taken.verdict.machines["upgrade"].results[Step.VERIFY] is Result.PASS
+    assert taken.verdict.same_state == Found(not_compared="only one machine got as far as its record")
+
+
+def test_where_no_machine_was_converged_nothing_is_tested_and_the_containers_are_looked_at(bed: NotesOnly):
+    bed.passes = {name: [FAILED] for name in bed.passes}
+    taken = take(bed)
+    assert taken.verdict.kind is Class.BREAKS_BOTH
+    assert not [note for note in taken.notes if note.startswith(("test ", "compare ", "plan"))]
+    assert taken.notes[-3:] == ["is fresh alive", "is upgrade alive", "records kept"]
+
+
+def test_a_container_that_died_is_trouble_whatever_failed_first(bed: NotesOnly):
+    bed.failing_tests.add("test_site")
+    bed.dead.add("upgrade")
+    taken = take(bed)
+    assert taken.verdict.trouble == Trouble("The container tdi-x-upgrade is gone.")
+    assert taken.verdict.kind is Class.COULD_NOT_RUN
+    assert taken.in_order("is upgrade alive", "does the engine answer")
+
+
+def test_what_a_second_run_changed_without_a_word_is_told_of_its_machine(bed: NotesOnly):
+    bed.changed.add("upgrade")
+    taken = take(bed)
+    assert taken.verdict.kind is Class.NOT_IDEMPOTENT
+    assert taken.verdict.machines["fresh"].steps[Step.IDEMPOTENCE] == Ended(Result.PASS)
+    assert "no task reported it" in taken.verdict.machines["upgrade"].steps[Step.IDEMPOTENCE].detail
+
+
+def test_a_failing_test_breaks_the_machine_and_the_comparison_is_told_all_the_same(bed: NotesOnly):
+    bed.failing_tests.add("test_site")
+    bed.found = Found(SameState.DIFFERENT, problems=("Nothing needs it.",))
+    verdict = take(bed).verdict
+    assert verdict.kind is Class.BREAKS_BOTH
+    assert verdict.same_state is bed.found
+
+
+def test_machines_that_differ_are_drift(bed: NotesOnly):
+    bed.found = Found(SameState.DIFFERENT, problems=("Nothing needs it.",))
+    assert take(bed).verdict.kind is Class.DRIFT
+
+
+def test_several_servers_in_production_go_through_the_same_steps(bed: NotesOnly):
+    bed.machines = (FRESH, UPGRADE, PAST)
+    taken = take(bed)
+    assert list(taken.verdict.machines) == ["fresh", "upgrade", "upgrade-1.0"]
+    assert {"record upgrade before", "record upgrade-1.0 before", "record upgrade-1.0 converged"} <= {*taken.notes}
+    assert "test fresh upgrade upgrade-1.0, and compare" in taken.notes
+    assert taken.verdict.kind is Class.PASS
+
+
+def test_ansible_that_ends_without_a_word_is_trouble(bed: NotesOnly):
+    bed.recaps = False
+    with pytest.raises(TdiError, match="no recap"):
+        take(bed)
+    assert "syntax" in bed.notes
+
+
+def test_what_tasks_made_is_kept_by_machine(bed: NotesOnly, monkeypatch: pytest.MonkeyPatch):
+    made = Pass(results=5, wrote={"/etc/app": "Write"}, places={"/etc/app": f"{bed.root}/roles/app/tasks/main.yml:3"})
+    bed.passes[FRESH.name] = [made, DONE]
+    kept: list[Wrote] = []
+    monkeypatch.setattr(bed, "keep_wrote", kept.append)
+    take(bed)
+    (wrote,) = kept
+    assert json.loads(json.dumps(wrote.tasks)) == {"fresh": {"/etc/app": "Write"}, "upgrade": {}}
+    assert wrote.places["fresh"] == {"/etc/app": "roles/app/tasks/main.yml:3"}

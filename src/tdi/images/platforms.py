@@ -1,10 +1,10 @@
 """The table of platforms (molecule/shared/platforms.yml)."""
 
-import os
 from dataclasses import dataclass
 
 import yaml
 
+from tdi import settings
 from tdi.errors import TdiError
 from tdi.project import Project
 
@@ -49,8 +49,8 @@ def load(project: Project) -> Platforms:
 
 def wanted(table: Platforms) -> Platform | None:
     """The platform that TDI_PLATFORM names, or None where it names none. Raises TdiError for an unknown one."""
-    name = os.environ.get("TDI_PLATFORM", "")
-    if not name:
+    name = settings.platform()
+    if name is None:
         return None
     if name not in table.by_name:
         raise TdiError(f"TDI_PLATFORM: there is no platform '{name}'.", f"Known: {', '.join(table.by_name)}.")

@@ -6,12 +6,12 @@ that the platform was released with, so that an upgrade is one for the packages 
 
 import hashlib
 import json
-import os
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tdi import settings
 from tdi.errors import TdiError
 from tdi.images.base_image import ROLE_LABEL, BaseImage
 from tdi.machines import lifecycle
@@ -98,7 +98,7 @@ def ensure(project: Project, base: BaseImage, before: Before | None = None) -> P
     `before` says which state of the role production has (default: before_the_change). Raises TdiError where the image
     cannot be pulled, or where the former role cannot be converged on the platform.
     """
-    named = os.environ.get("TDI_PRODUCTION_IMAGE")
+    named = settings.production_image()
     if named:
         return _pulled(named)
     before = before or before_the_change(project)
@@ -155,15 +155,15 @@ def _build(project: Project, base: BaseImage, before: Before, roles: Path, playb
     project.prepare_artifacts()
     log = project.artifacts / "production-image.log"
     log.unlink(missing_ok=True)
-    run_id = os.environ.get("TDI_RUN_ID") or lifecycle.new_run_id()
-    settings = scenario.load(project, "upgrade")
+    run_id = lifecycle.this_run()
+    upgrade = scenario.load(project, "upgrade")
     builder = f"tdi-{run_id}-production-{lifecycle.new_run_id()}"
     with (
         tempfile.TemporaryDirectory(prefix="tdi-ansible-") as work,
-        lifecycle.one(builder, base.id, settings.options, run_id) as machine,
+        lifecycle.one(builder, base.id, upgrade.options, run_id) as machine,
     ):
         docker.execute(machine, ["sh", "-c", f"cat > {_PIN_FILE} <<'EOF'\n{_RELEASE_ONLY}EOF"])
-        outcome = ansible.converge({machine: settings}, Path(work), log, playbook=playbook, roles=roles, times=1)
+        outcome = ansible.converge({machine: upgrade}, Path(work), log, playbook=playbook, roles=roles, times=1)
         (only,) = outcome.passes[machine]
         if only.failure or outcome.code or not outcome.recap:
             failure = only.failure

@@ -1,14 +1,14 @@
-"""Machines of a run: containers that boot systemd, named and labelled so that runs never meet."""
+"""Machines from their start to their end: containers that boot systemd, named and labelled so that runs never meet."""
 
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from tdi.errors import TdiError
-from tdi.molecule.scenario import Scenario
+from tdi.machines import manifest
+from tdi.machines.machine import PART_LABEL, SCENARIO_LABEL, Machine, Part
 from tdi.outside import docker
 
 
@@ -17,27 +17,34 @@ def new_run_id() -> str:
     return secrets.token_hex(4)
 
 
+def this_run() -> str:
+    """The id of the run that this process belongs to (TDI_RUN_ID), or a new one where it belongs to none."""
+    return os.environ.get("TDI_RUN_ID") or new_run_id()
+
+
 def labels(run_id: str) -> dict[str, str]:
     """The labels of a machine of a run; create.yml sets the same."""
     return {docker.LABEL: "machine", docker.RUN_LABEL: run_id}
 
 
-def labels_of_this_run() -> dict[str, str]:
-    """The labels of whatever runs for the run that this process belongs to."""
-    return labels(os.environ.get("TDI_RUN_ID") or new_run_id())
+def known(name: str) -> Machine:
+    """The machine whose container is called `name`, from the run's manifest, else from what the container says.
 
-
-@dataclass(frozen=True)
-class Machine:
-    """A container by its name, and the scenario that it is the machine of."""
-
-    name: str
-    scenario: str
-
-
-def scenario_of(name: str) -> str:
-    """The scenario that a machine belongs to: the last word of its name, as molecule.yml gives it."""
-    return name.rsplit("-", 1)[-1]
+    Raises TdiError where it is no machine of a scenario.
+    """
+    run = manifest.current()
+    found = run.machine(name) if run else None
+    if found:
+        return found
+    said = docker.container_facts(name)["Config"]["Labels"] or {}
+    try:
+        scenario, part = said[SCENARIO_LABEL], Part(said[PART_LABEL])
+    except (KeyError, ValueError):
+        raise TdiError(
+            f"The container {name} is no machine of a scenario: its labels do not say so.",
+            "Let molecule/shared/create.yml make it.",
+        ) from None
+    return Machine(name, scenario, scenario, part)
 
 
 def base_of(name: str) -> str:
@@ -46,16 +53,15 @@ def base_of(name: str) -> str:
     return str((facts["Config"]["Labels"] or {}).get("tdi.base") or facts["Image"])
 
 
-def start(scenario: Scenario, image: str, run_id: str) -> Machine:
-    """Start the machine of a scenario from `image`, without waiting for its boot."""
-    docker.run_detached(scenario.machine, image, scenario.options, labels(run_id))
-    return Machine(scenario.machine, scenario.name)
+def start(machine: Machine, image: str, options: Sequence[str], run_id: str) -> None:
+    """Start a machine from `image` with options of `docker run`, without waiting for its boot."""
+    docker.run_detached(machine.name, image, tuple(options), {**labels(run_id), **machine.labels})
 
 
-def start_all(pairs: Iterable[tuple[Scenario, str]], run_id: str) -> list[Machine]:
-    """Start several machines at once."""
+def start_all(machines: Iterable[tuple[Machine, str, Sequence[str]]], run_id: str) -> None:
+    """Start several machines at once: each with its image and options."""
     with ThreadPoolExecutor() as pool:
-        return list(pool.map(lambda pair: start(pair[0], pair[1], run_id), pairs))
+        list(pool.map(lambda each: start(each[0], each[1], each[2], run_id), machines))
 
 
 def remove_run(run_id: str) -> None:

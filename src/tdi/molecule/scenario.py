@@ -10,6 +10,7 @@ import yaml
 from molecule.interpolation import Interpolator, InvalidInterpolation, TemplateWithDefaults
 
 from tdi.errors import TdiError
+from tdi.machines.machine import Machine, Part
 from tdi.project import Project
 
 NAMES = ("fresh", "upgrade")
@@ -26,6 +27,9 @@ _OPTIONS = {
 
 _ELSEWHERE = {"name", "image", "pre_build_image"}
 """Platform keys that are used otherwise than as options."""
+
+_PRODUCTION = "production"
+"""The image of a scenario that starts from production, in molecule.yml; the other one is `base`."""
 
 HOST_NAME = "machine"
 """Every machine's host name, as in create.yml: a name in a file must not look like a difference."""
@@ -45,6 +49,12 @@ class Scenario:
     variables: dict[str, Any]
     environment: dict[str, str]
     verifier: Path
+
+    @property
+    def of_machine(self) -> Machine:
+        """The machine that the scenario describes: it is named for the scenario, and its image says its part."""
+        part = Part.UPGRADED if self.image == _PRODUCTION else Part.NEW
+        return Machine(self.machine, self.name, self.name, part)
 
     @property
     def root(self) -> Path:

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from tdi import settings
 from tdi.errors import TdiError
 from tdi.molecule.scenario import Scenario
 from tdi.outside import docker, process
@@ -77,7 +78,7 @@ def strategy() -> dict[str, str]:
     TDI_STRATEGY, when set, is kept: `linear` runs plain Ansible.
     """
     found = importlib.util.find_spec("ansible_mitogen")
-    wanted = os.environ.get("TDI_STRATEGY") or ("mitogen_linear" if found else "linear")
+    wanted = settings.strategy() or ("mitogen_linear" if found else "linear")
     if not wanted.startswith("mitogen") or not found or not found.submodule_search_locations:
         return {"TDI_STRATEGY": wanted}
     plugins = Path(found.submodule_search_locations[0]) / "plugins" / "strategy"

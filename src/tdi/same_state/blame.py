@@ -6,7 +6,6 @@ named only where exactly one fits. No git, no history, a shallow clone: nothing 
 """
 
 import json
-import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,6 +19,8 @@ import yaml
 
 from tdi.errors import TdiError
 from tdi.images import production
+from tdi.machines import manifest
+from tdi.machines.machine import Machine
 from tdi.molecule import scenario
 from tdi.outside import docker, git
 from tdi.project import Project
@@ -27,10 +28,6 @@ from tdi.same_state import kept_records
 from tdi.state.explain import referred_paths
 from tdi.state.finding import Difference, Kind, Names
 from tdi.state.fold.tree import Group
-
-_COPY_OF = "TDI_COPY_OF"
-_COPY_AT = "TDI_COPY_AT"
-"""The repository and the commit that a throw-away copy of the checkout was taken of: the copy has no history."""
 
 _PLACES = ("roles", "molecule/shared", *(f"molecule/{name}" for name in scenario.NAMES))
 """What decides on what a machine becomes: the roles, the playbook, and the scenarios' variables."""
@@ -63,24 +60,24 @@ _HOLD_TASKS = ("block", "rescue", "always", "tasks", "pre_tasks", "post_tasks", 
 _Task = dict[str, Any]
 
 
-def blame_for(project: Project, machine: str, names: Names) -> Callable[[Group], str | None]:
+def blame_for(project: Project, new: str, machine: Machine, names: Names) -> Callable[[Group], str | None]:
     """What to say of who made a finding's object: a clause, or None.
 
-    It is known from the tasks of this run, those that provisioned production, and the history of the role. `names`:
-    what the new machine and the upgraded one are called.
+    It is known from the tasks of this run, those that provisioned production, and the history of the role. `new` is
+    the new machine's label, `machine` the upgraded one; `names`: what the two are called.
     """
     wrote = kept_records.read_wrote(project)
-    labels = docker.image_facts(docker.image_of(machine))["Config"]["Labels"] or {}
+    labels = docker.image_facts(docker.image_of(machine.name))["Config"]["Labels"] or {}
     former: dict[str, str] = json.loads(labels.get(production.WROTE_LABEL, "{}"))
     revision = labels.get("tdi.revision", "")
     history: list[History | None] = []
 
     def blame(group: Group) -> str | None:
-        new, upgraded = (
-            _first(group, wrote.tasks.get(name, {}), wrote.places.get(name, {})) for name in scenario.NAMES
+        on_new, on_upgraded = (
+            _first(group, wrote.tasks.get(label, {}), wrote.places.get(label, {})) for label in (new, machine.label)
         )
-        if new or upgraded:
-            return _of_this_run(group[0].kind, new, upgraded, names)
+        if on_new or on_upgraded:
+            return _of_this_run(group[0].kind, on_new, on_upgraded, names)
         if group[0].kind is Kind.ONLY_A:
             return None
         if not history:
@@ -141,13 +138,6 @@ def _verbs(thing: str, head: Difference) -> tuple[str, str]:
     if thing.startswith("/"):
         return _WRITES if head.key != thing or head.present.get("type", "file") == "file" else _MAKES
     return _VERBS.get(thing.partition(":")[0], _WRITES)
-
-
-def of_copy(before: production.Before | None) -> dict[str, str]:
-    """The environment that says where the history of a copy is; nothing for what is no copy."""
-    if before is None or before.repository is None or before.revision is None:
-        return {}
-    return {_COPY_OF: str(before.repository), _COPY_AT: before.revision}
 
 
 def _things(group: Group) -> dict[str, str]:
@@ -258,13 +248,14 @@ class History:
     @classmethod
     def of(cls, project: Project) -> "History | None":
         """The history of a checkout or of the copy of one; None where there is none, or not all of it."""
-        original, at = os.environ.get(_COPY_OF), os.environ.get(_COPY_AT, "HEAD")
-        repository = Path(original) if original else project.root
+        run = manifest.current()
+        original = run.copy_of if run else None
+        repository = original or project.root
         with suppress(TdiError):
             if git.is_checkout(repository) and not git.is_shallow(repository):
-                tip = git.commit(repository, at if original else "HEAD")
+                tip = git.commit(repository, (run.copy_at if run and original else None) or "HEAD")
                 if tip:
-                    return cls(repository, tip, project.root, is_copy=bool(original))
+                    return cls(repository, tip, project.root, is_copy=original is not None)
         return None
 
     def end_of_task(self, task: str, needles: Iterable[str], since: str) -> Until | None:

@@ -1,7 +1,6 @@
 """The comparison of the upgraded machine with the new one, as the verifier asks for it."""
 
 import json
-import os
 import tempfile
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -10,6 +9,7 @@ from pathlib import Path
 from tdi.errors import TdiError
 from tdi.images import base_image
 from tdi.machines import lifecycle
+from tdi.machines.machine import Machine, Part
 from tdi.molecule import scenario
 from tdi.outside import ansible, docker
 from tdi.outside.console import say
@@ -27,6 +27,9 @@ from tdi.state.rules import Rules, load_rules
 NAMES = Names(a="new", b="upgraded")
 """What the machines are called in findings: a is the fresh one."""
 
+FRESH = "fresh"
+"""The label and the scenario of the new machine."""
+
 RULES = "rules"
 """The case for what is wrong with the rules, such as an allowance that nothing needs any more."""
 
@@ -43,22 +46,22 @@ def rules(project: Project) -> Rules:
     return load_rules(file if file.exists() else None)
 
 
-def compare_with_fresh(project: Project, machine: str, upgraded: Path) -> Comparison:
+def compare_with_fresh(project: Project, machine: Machine, upgraded: Path) -> Comparison:
     """Compare the upgraded machine's record with that of a new machine, and keep the result as JSON, HTML and Markdown.
 
     A record of `fresh` that is missing, or of another role, playbook, base image or collector, is made here and now,
     and that is said. Raises TdiError where one of the records is not whole.
     """
     base = base_image.ensure(project)
-    fresh = kept_records.path_of(project, "fresh")
+    fresh = kept_records.path_of(project, FRESH)
     missing = kept_records.why_unusable(project, fresh, base.id)
     if missing:
         say(f"The record of fresh is made now: {missing}")
         _record_a_new_machine(project, base)
-    blame = blame_for(project, machine, NAMES)
+    blame = blame_for(project, FRESH, machine, NAMES)
     with ExitStack() as opened:
         new, old = (opened.enter_context(RecordFile(file)) for file in (fresh, upgraded))
-        bases = _bases(project, base, machine, opened)
+        bases = _bases(project, base, machine.name, opened)
         allowed = rules(project)
         comparison = compare(
             new, old, allowed, names=NAMES, blame=blame, bases=bases, needed_otherwise=_accepted(allowed, (new, old))
@@ -95,8 +98,8 @@ def _record_of_base(project: Project, image: str) -> Path:
     """The record of a machine that was booted from a base image and not touched; made once an image."""
     file = project.artifacts / "bases" / f"{image.removeprefix('sha256:')[:16]}.json"
     if not file.exists():
-        run_id = os.environ.get("TDI_RUN_ID") or lifecycle.new_run_id()
-        settings = scenario.load(project, "fresh")
+        run_id = lifecycle.this_run()
+        settings = scenario.load(project, FRESH)
         name = f"tdi-{run_id}-{lifecycle.new_run_id()}-base"
         file.parent.mkdir(parents=True, exist_ok=True)
         with lifecycle.one(name, image, settings.options, run_id) as machine:
@@ -132,9 +135,9 @@ def _case_of(scope: str) -> str:
 
 def _record_a_new_machine(project: Project, base: base_image.BaseImage) -> None:
     """Take a new machine through the scenario `fresh` as far as its record needs: create, converge twice, record."""
-    run_id = os.environ.get("TDI_RUN_ID") or lifecycle.new_run_id()
-    settings = scenario.load(project, "fresh")
-    name = f"tdi-{run_id}-{lifecycle.new_run_id()}-fresh"
+    run_id = lifecycle.this_run()
+    settings = scenario.load(project, FRESH)
+    name = f"tdi-{run_id}-{lifecycle.new_run_id()}-{FRESH}"
     with (
         tempfile.TemporaryDirectory(prefix="tdi-ansible-") as work,
         lifecycle.one(name, base.id, settings.options, run_id) as machine,
@@ -146,4 +149,4 @@ def _record_a_new_machine(project: Project, base: base_image.BaseImage) -> None:
         if last.failure or outcome.code or not outcome.recap:
             what = f"task '{last.failure.task}': {last.failure.message}" if last.failure else "Ansible did not finish"
             raise TdiError(f"There is no record of a new machine: it could not be converged: {what}", f"The log: {log}")
-        kept_records.record_machine(project, machine)
+        kept_records.record_machine(project, Machine(machine, FRESH, FRESH, Part.NEW))

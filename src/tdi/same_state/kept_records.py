@@ -1,9 +1,8 @@
-"""The records of a scenario's machines: what they are of, where they are kept, and whether they are still true."""
+"""The records of machines: what they are of, where they are kept, and whether they are still true."""
 
 import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,13 @@ from typing import Any
 import yaml
 
 from tdi.errors import TdiError
-from tdi.machines import lifecycle
+from tdi.machines import manifest
+from tdi.machines.machine import Machine
 from tdi.outside import docker
 from tdi.project import Project, fingerprint, write_atomically
 from tdi.state import target
+from tdi.state.compare import Result
+from tdi.state.finding import Finding
 from tdi.state.record import RecordFile
 
 BEFORE = "before"
@@ -30,29 +32,15 @@ KEPT_BASELINES = 8
 
 
 def directory(project: Project) -> Path:
-    """Where the records of this run are kept: TDI_RECORDS, else below the artifacts."""
-    return Path(os.environ.get("TDI_RECORDS") or project.records)
+    """Where the records of this run are kept: where its manifest says, else below the artifacts."""
+    run = manifest.current()
+    return run.records if run else project.records
 
 
-@contextmanager
-def kept_apart(temporary: Path) -> Iterator[None]:
-    """Keep this run's records in a directory of their own while it lasts, here and in every process below."""
-    temporary.mkdir(parents=True, exist_ok=True)
-    former = os.environ.get("TDI_RECORDS")
-    os.environ["TDI_RECORDS"] = str(temporary)
-    try:
-        yield
-    finally:
-        if former is None:
-            del os.environ["TDI_RECORDS"]
-        else:
-            os.environ["TDI_RECORDS"] = former
-
-
-def path_of(project: Project, scenario: str, moment: str = AFTER) -> Path:
-    """The file of the record of a scenario's machine, before or after the change."""
+def path_of(project: Project, label: str, moment: str = AFTER) -> Path:
+    """The file of the record of the machine with this label, before or after the change."""
     suffix = "" if moment == AFTER else f"-{moment}"
-    return directory(project) / f"{scenario}{suffix}.json"
+    return directory(project) / f"{label}{suffix}.json"
 
 
 def key(project: Project, base_image: str) -> dict[str, str]:
@@ -97,22 +85,21 @@ def _with_script(probe: Any, file: Path) -> Any:
     return {**rest, "command": ["python3", "-I", "-S", "-B", "-X", "utf8", "-c", program]}
 
 
-def record_machine(project: Project, name: str, moment: str = AFTER) -> Path:
-    """Record a machine of a scenario now and return the file."""
-    scenario = lifecycle.scenario_of(name)
-    facts = docker.container_facts(name)
+def record_machine(project: Project, machine: Machine, moment: str = AFTER) -> Path:
+    """Record a machine now and return the file."""
+    facts = docker.container_facts(machine.name)
     labels = facts["Config"]["Labels"] or {}
     base = labels.get("tdi.base") or facts["Image"]
     meta: Mapping[str, Any] = {
         "key": key(project, base),
         "platform": labels.get("tdi.platform", ""),
-        "scenario": scenario,
+        "scenario": machine.scenario,
         "moment": moment,
     }
-    file = path_of(project, scenario, moment)
+    file = path_of(project, machine.label, moment)
     file.parent.mkdir(parents=True, exist_ok=True)
     baseline = _baseline(project, facts["Image"])
-    target.record(f"docker://{name}", file, meta=meta, baseline=baseline, **settings(project))
+    target.record(f"docker://{machine.name}", file, meta=meta, baseline=baseline, **settings(project))
     return file
 
 
@@ -145,18 +132,39 @@ def why_unusable(project: Project, file: Path, base_image: str) -> str | None:
     return f"it is of another {' and '.join(stale)}" if stale else None
 
 
-def read_comparison(project: Project) -> dict[str, Any] | None:
+@dataclass(frozen=True)
+class Found:
+    """What there is to say of the same state: all but the single differences."""
+
+    result: Result = Result.UNKNOWN
+    findings: tuple[Finding, ...] = ()
+    problems: tuple[str, ...] = ()
+    from_bases: int = 0
+    """The number of findings that come from the base images alone."""
+    not_compared: str = ""
+    """Why it is not known."""
+
+
+def read_comparison(project: Project) -> Found | None:
     """The comparison that the verifier wrote (the contract's JSON), or None where it made none."""
     file = comparison_path(project)
     if not file.exists():
         return None
-    document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return document
+    said: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    result = Result(said["result"])
+    gone = "; ".join(f"{scope}: {reason}" for scope, reason in said["not_compared"].items())
+    return Found(
+        result,
+        tuple(Finding.from_json(each) for each in said["findings"]),
+        tuple(said.get("problems", ())),
+        len(said.get("from_bases", ())),
+        gone if result is Result.UNKNOWN else "",
+    )
 
 
 @dataclass(frozen=True)
 class Wrote:
-    """Which task made what in this run, by scenario."""
+    """Which task made what in this run, by the label of the machine."""
 
     tasks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """What was made → the task's name."""

@@ -99,6 +99,21 @@ class Finding:
             "differences": len(self.differences),
         }
 
+    @classmethod
+    def from_json(cls, said: Mapping[str, Any]) -> "Finding":
+        """The finding that `as_json` gave; its differences are only counted there, and are none here."""
+        return cls(
+            said["id"],
+            said["scope"],
+            said["key"],
+            Kind(said["kind"]),
+            Severity(said["severity"]),
+            said["owner"],
+            tuple(said["attributes"]),
+            said["why"],
+            said["action"],
+        )
+
 
 def finding_id(scope: str, key: str, kind: Kind, attributes: tuple[str, ...]) -> str:
     """Twelve hex digits that depend on nothing but the arguments."""

@@ -1,7 +1,7 @@
 """What a verdict looks like while it comes about and when it is there: live on a terminal, plain lines elsewhere."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -10,12 +10,14 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tdi.machines import lifecycle
+from tdi.machines.machine import Machine
 from tdi.outside import ansible
 from tdi.outside.console import beside, err, out, printable, say
 from tdi.outside.pytest_run import TestOutcome
-from tdi.state.reports import terminal
-from tdi.verdict.outcome import Class, Result, SameState, Step, Verdict
+from tdi.same_state.kept_records import Found
+from tdi.state.compare import Result as SameState
+from tdi.state.reports import amount, terminal
+from tdi.verdict.outcome import Class, Result, Step, Verdict
 
 _STYLES = {Result.PASS: "green", Result.FAIL: "bold red", Result.ERROR: "bold yellow"}
 
@@ -30,7 +32,6 @@ _MEANINGS = {
 }
 
 _SHOWN_FINDINGS = 10
-_PARTS = ("severity", "why", "action", "owner", "id")
 _SHOWN_LINES = 12
 
 
@@ -42,6 +43,7 @@ class Display:
         self._step = ""
         self._doing: dict[str, str] = {}
         self._tests = 0
+        self._machines: tuple[Machine, ...] = ()
         self._began = time.monotonic()
         self._is_live = err.is_terminal
         self._live = Live(console=err, refresh_per_second=8, transient=True, get_renderable=self._render)
@@ -62,6 +64,10 @@ class Display:
         say(f"Base image: {facts['base_image']}")
         say(f"Production: {facts['production_image']}")
 
+    def machines(self, machines: Sequence[Machine]) -> None:
+        """Say nothing yet, but know what to call the machines."""
+        self._machines = tuple(machines)
+
     def step(self, step: Step) -> None:
         """A step begins on both machines."""
         self._step = step.value
@@ -72,16 +78,18 @@ class Display:
         if event.name == "task":
             self._doing = {"task": event.facts["name"]}
         elif event.name == "result" and event.facts["outcome"] in {"failed", "unreachable"}:
-            say(
-                f"  {lifecycle.scenario_of(event.facts['host'])}: task '{event.facts['task']}' {event.facts['outcome']}"
-            )
+            machine = self._label(event.facts["host"])
+            say(f"  {machine}: task '{event.facts['task']}' {event.facts['outcome']}")
 
     def test(self, test: TestOutcome) -> None:
         """A test ended."""
         self._tests += 1
         self._doing = {"test": f"{test.test} ({self._tests} done)"}
         if test.outcome == "failed":
-            say(f"  {lifecycle.scenario_of(test.machine)}: {test.title} failed")
+            say(f"  {self._label(test.machine)}: {test.title} failed")
+
+    def _label(self, name: str) -> str:
+        return next((machine.label for machine in self._machines if machine.name == name), name)
 
     def _render(self) -> Group:
         doing = ", ".join(f"{key} {value}" for key, value in self._doing.items())
@@ -96,22 +104,26 @@ def show(verdict: Verdict, artifacts: Path, title: str = "") -> None:
     for step in Step:
         table.add_column(step.value)
     for name, machine in verdict.machines.items():
-        cells = [Text("-", style="dim") if step not in machine.steps else _cell(machine.steps[step]) for step in Step]
+        cells = [
+            Text("-", style="dim") if step not in machine.steps else _cell(machine.steps[step].result) for step in Step
+        ]
         table.add_row(name, *cells)
     out.print(table)
     for name, machine in verdict.machines.items():
-        for step, detail in machine.details.items():
+        for step, ended in machine.steps.items():
+            if not ended.detail:
+                continue
             out.print()
             out.print(f"{name}, {step.value}:", style="bold", markup=False)
-            for line in _shortened(detail):
+            for line in _shortened(ended.detail):
                 beside(out, Text("  "), Text(printable(line.expandtabs(4))))
     _show_plan(verdict)
-    _show_state(verdict)
+    _show_state(verdict.same_state)
     colour = {Class.PASS: "bold green", Class.COULD_NOT_RUN: "bold yellow"}.get(verdict.kind, "bold red")
     out.print()
     beside(out, Text(), Text.assemble("verdict: ", (verdict.kind.value, colour), f" — {_MEANINGS[verdict.kind]}"))
     if verdict.trouble:
-        beside(out, Text(), Text(printable(f"cause: {verdict.trouble} {verdict.remedy}".rstrip())))
+        beside(out, Text(), Text(printable(f"cause: {verdict.trouble.what} {verdict.trouble.remedy}".rstrip())))
     total = verdict.seconds.get("total", 0.0)
     platform = verdict.platform or "unknown"
     out.print(f"platform {platform}, {total:.0f} s; logs and records: {_near(artifacts)}", markup=False)
@@ -131,27 +143,26 @@ def _show_plan(verdict: Verdict) -> None:
             _show_planned(line)
 
 
-def _show_state(verdict: Verdict) -> None:
-    if verdict.same_state is SameState.UNKNOWN and not verdict.not_compared:
+def _show_state(found: Found) -> None:
+    if found.result is SameState.UNKNOWN and not found.not_compared:
         return
     out.print()
-    apart = f" (findings that come from the base images alone: {verdict.from_bases})" if verdict.from_bases else ""
-    if verdict.same_state is SameState.SAME:
+    apart = f" (findings that come from the base images alone: {found.from_bases})" if found.from_bases else ""
+    if found.result is SameState.SAME:
         out.print(f"same state: yes{apart}")
-    elif verdict.same_state is SameState.DIFFERENT:
-        found = len(verdict.findings)
-        out.print(f"same state: no, {found} finding{'' if found == 1 else 's'}{apart}", style="bold")
-        shown = verdict.findings[:_SHOWN_FINDINGS]
-        width = max((len(each["severity"]) for each in shown), default=0)
+    elif found.result is SameState.DIFFERENT:
+        out.print(f"same state: no, {amount(len(found.findings), 'finding')}{apart}", style="bold")
+        shown = found.findings[:_SHOWN_FINDINGS]
+        width = max((len(each.severity) for each in shown), default=0)
         for each in shown:
-            line = terminal.finding(*(each[part] for part in _PARTS), width=width)
+            line = terminal.finding(each.severity, each.why, each.action, each.owner, each.id, width=width)
             beside(out, Text("  ") + line.margin, *line.parts)
-        if len(verdict.findings) > _SHOWN_FINDINGS:
-            out.print(f"  … and {len(verdict.findings) - _SHOWN_FINDINGS} more: records/same-state.html has all.")
-        for problem in verdict.problems:
+        if len(found.findings) > _SHOWN_FINDINGS:
+            out.print(f"  … and {len(found.findings) - _SHOWN_FINDINGS} more: records/same-state.html has all.")
+        for problem in found.problems:
             beside(out, Text("  "), Text(printable(problem)))
     else:
-        beside(out, Text(), Text(printable(f"same state: not known ({verdict.not_compared})")))
+        beside(out, Text(), Text(printable(f"same state: not known ({found.not_compared})")))
 
 
 def _show_planned(line: str) -> None:

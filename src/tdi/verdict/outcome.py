@@ -1,10 +1,14 @@
 """The verdict: what happened to each machine, and the class that follows from it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from tdi.errors import ExitCode
+from tdi.machines.machine import Part
+from tdi.same_state.kept_records import Found
+from tdi.state.compare import Result as SameState
 
 SCHEMA = 1
 """The version of verdict.json."""
@@ -16,14 +20,6 @@ class Result(StrEnum):
     PASS = "pass"  # noqa: S105 (not a password)
     FAIL = "fail"
     ERROR = "error"
-
-
-class SameState(StrEnum):
-    """Whether the two machines ended in the same state."""
-
-    SAME = "same"
-    DIFFERENT = "different"
-    UNKNOWN = "unknown"
 
 
 class Class(StrEnum):
@@ -48,23 +44,30 @@ class Step(StrEnum):
     RECORD = "record"
 
 
+@dataclass(frozen=True)
+class Ended:
+    """How a step ended, and what there is to say of it."""
+
+    result: Result
+    detail: str = ""
+
+
 @dataclass
 class MachineOutcome:
-    """What a machine went through: the result of each step that was reached, and the first that did not hold."""
+    """What a machine went through: how each step ended that was reached, in order."""
 
-    steps: dict[Step, Result] = field(default_factory=dict)
-    details: dict[Step, str] = field(default_factory=dict)
+    part: Part
+    steps: dict[Step, Ended] = field(default_factory=dict)
 
-    def set(self, step: Step, result: Result, detail: str = "") -> None:
-        """Note how a step ended."""
-        self.steps[step] = result
-        if detail:
-            self.details[step] = detail
+    @property
+    def results(self) -> dict[Step, Result]:
+        """The result of each step that was reached."""
+        return {step: ended.result for step, ended in self.steps.items()}
 
     @property
     def result(self) -> Result:
         """The result of the whole: an error anywhere outweighs a failure, a failure outweighs a pass."""
-        found = set(self.steps.values())
+        found = set(self.results.values())
         if Result.ERROR in found or not found:
             return Result.ERROR
         return Result.FAIL if Result.FAIL in found else Result.PASS
@@ -74,17 +77,22 @@ class MachineOutcome:
         """The step that decided: the first with the result of the whole; None where all passed."""
         if self.result is Result.PASS:
             return None
-        return next((step for step, result in self.steps.items() if result is self.result), None)
+        return next((step for step, result in self.results.items() if result is self.result), None)
+
+    @property
+    def converged(self) -> bool:
+        """Whether the first converge held, so that there is a machine to test."""
+        return self.results.get(Step.CONVERGE) is Result.PASS
 
     @property
     def works(self) -> bool:
         """Whether the machine works, idempotent or not."""
-        return all(result is Result.PASS for step, result in self.steps.items() if step is not Step.IDEMPOTENCE)
+        return all(result is Result.PASS for step, result in self.results.items() if step is not Step.IDEMPOTENCE)
 
     @property
     def idempotent(self) -> bool:
         """Whether the second run changed nothing, as far as it got."""
-        return self.steps.get(Step.IDEMPOTENCE, Result.PASS) is Result.PASS
+        return self.results.get(Step.IDEMPOTENCE, Result.PASS) is Result.PASS
 
     def as_json(self) -> dict[str, Any]:
         """The machine's part of verdict.json."""
@@ -92,9 +100,21 @@ class MachineOutcome:
         return {
             "result": self.result.value,
             "step": worst.value if worst else None,
-            "detail": self.details.get(worst, "") if worst else "",
-            "steps": {step.value: result.value for step, result in self.steps.items()},
+            "detail": self.steps[worst].detail if worst else "",
+            "steps": {step.value: result.value for step, result in self.results.items()},
         }
+
+
+def _of_the_contract() -> dict[str, MachineOutcome]:
+    return {"fresh": MachineOutcome(Part.NEW), "upgrade": MachineOutcome(Part.UPGRADED)}
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What kept the test bed from finding anything out, and what to do about it."""
+
+    what: str
+    remedy: str = ""
 
 
 @dataclass
@@ -102,43 +122,35 @@ class Verdict:
     """The outcome for one change on one platform."""
 
     platform: str = ""
-    fresh: MachineOutcome = field(default_factory=MachineOutcome)
-    upgrade: MachineOutcome = field(default_factory=MachineOutcome)
-    same_state: SameState = SameState.UNKNOWN
-    findings: list[dict[str, Any]] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    from_bases: int = 0
-    plan: list[str] = field(default_factory=list)
-    not_compared: str = ""
-    trouble: str = ""
-    remedy: str = ""
+    machines: dict[str, MachineOutcome] = field(default_factory=_of_the_contract)
+    """By their labels, in the order in which they are shown."""
+    same_state: Found = field(default_factory=Found)
+    plan: Sequence[str] = ()
+    trouble: Trouble | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     provenance: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def machines(self) -> dict[str, MachineOutcome]:
-        """The machines by their scenario."""
-        return {"fresh": self.fresh, "upgrade": self.upgrade}
+    def of(self, part: Part) -> list[MachineOutcome]:
+        """The machines that stand for `part`."""
+        return [machine for machine in self.machines.values() if machine.part is part]
 
     @property
     def kind(self) -> Class:
         """The class. Trouble of the test bed comes first: it is never a verdict on the change."""
-        if self.trouble or Result.ERROR in (self.fresh.result, self.upgrade.result):
+        if self.trouble or any(machine.result is Result.ERROR for machine in self.machines.values()):
             return Class.COULD_NOT_RUN
-        broken = (not self.fresh.works, not self.upgrade.works)
-        if any(broken):
-            return {
-                (True, True): Class.BREAKS_BOTH,
-                (True, False): Class.BREAKS_NEW,
-                (False, True): Class.BREAKS_PROVISIONED,
-            }[broken]
-        if not (self.fresh.idempotent and self.upgrade.idempotent):
+        breaks_new = any(not machine.works for machine in self.of(Part.NEW))
+        if any(not machine.works for machine in self.of(Part.UPGRADED)):
+            return Class.BREAKS_BOTH if breaks_new else Class.BREAKS_PROVISIONED
+        if breaks_new:
+            return Class.BREAKS_NEW
+        if not all(machine.idempotent for machine in self.machines.values()):
             return Class.NOT_IDEMPOTENT
         return {
             SameState.SAME: Class.PASS,
             SameState.DIFFERENT: Class.DRIFT,
             SameState.UNKNOWN: Class.COULD_NOT_RUN,
-        }[self.same_state]
+        }[self.same_state.result]
 
     @property
     def exit_code(self) -> ExitCode:
@@ -153,10 +165,9 @@ class Verdict:
             "schema": SCHEMA,
             "platform": self.platform,
             "class": self.kind.value,
-            "fresh": self.fresh.as_json(),
-            "upgrade": self.upgrade.as_json(),
-            "same_state": {"result": self.same_state.value, "findings": len(self.findings)},
+            **{label: machine.as_json() for label, machine in self.machines.items()},
+            "same_state": {"result": self.same_state.result.value, "findings": len(self.same_state.findings)},
             "seconds": {key: round(value, 2) for key, value in self.seconds.items()},
-            "detail": self.trouble or self.not_compared,
+            "detail": self.trouble.what if self.trouble else self.same_state.not_compared,
             "provenance": self.provenance,
         }

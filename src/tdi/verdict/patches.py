@@ -14,7 +14,7 @@ from tdi.images import production
 from tdi.outside import git
 from tdi.outside.console import out
 from tdi.project import Project
-from tdi.verdict import display, steps
+from tdi.verdict import display, run
 from tdi.verdict.outcome import Class, Verdict
 
 
@@ -99,7 +99,7 @@ def try_one(project: Project, patch: Path, head: str, artifacts: Path) -> Verdic
         # The copy has no history: production is what HEAD deploys, and that is said.
         former = production.Before(head, "HEAD, which the patch is against", project.root)
         with display.Display(f"{patch.name}: ") as progress:
-            return steps.run_verdict(Project(copy, artifacts), progress, former)
+            return run.run_verdict(Project(copy, artifacts), progress, former)
 
 
 def _patched_copy(project: Project, head: str, patch: Path, copy: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,14 +15,12 @@ import pytest
 import testinfra.backend
 from testinfra.host import Host
 
-from tdi.machines import lifecycle
+from tdi.machines import lifecycle, manifest
+from tdi.machines.machine import Machine, Part
 from tdi.project import Project
 from tdi.same_state import comparing, kept_records
 from tdi.state.compare import Comparison
 from tdi.verifier.backend import KeptOpenDockerBackend
-
-LATER = "later"
-"""The value of TDI_COMPARE that leaves the comparison to a later job, which calls `tdi state diff`."""
 
 
 def use_kept_open_backend() -> None:
@@ -81,8 +80,8 @@ def _message(report: pytest.TestReport) -> str:
 
 
 def leave_out_other_comparisons(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect the test that compares but for the upgraded machine: it is compared with the new one, not vice versa."""
-    others = [item for item in items if _compares(item) and lifecycle.scenario_of(_machine_of(item)) != "upgrade"]
+    """Deselect the test that compares but for upgraded machines: they are compared with the new one, not vice versa."""
+    others = [item for item in items if _compares(item) and _part_of(item) is not Part.UPGRADED]
     if others:
         items[:] = [item for item in items if item not in others]
         config.hook.pytest_deselected(items=others)
@@ -98,12 +97,22 @@ def _machine_of(item: pytest.Item) -> str:
     return str(host.backend.hostname) if isinstance(host, Host) else ""
 
 
+def _part_of(item: pytest.Item) -> Part | None:
+    machine = _machine_of(item)
+    return _known(machine).part if machine else None
+
+
+@cache
+def _known(name: str) -> Machine:
+    return lifecycle.known(name)
+
+
 @pytest.fixture(autouse=True)
 def stable_name(request: pytest.FixtureRequest, record_xml_attribute: Callable[[str, object], None]) -> None:
-    """Call each test in pytest's JUnit report by its scenario: a machine's name is another one in each run."""
+    """Call each test in pytest's JUnit report by its machine's label: a container's name is another one in each run."""
     machine = _machine_of(request.node)
     if machine:
-        name = str(request.node.name).replace(f"docker://{machine}", lifecycle.scenario_of(machine))
+        name = str(request.node.name).replace(f"docker://{machine}", _known(machine).label)
         record_xml_attribute("name", name)
 
 
@@ -122,7 +131,7 @@ class Recorder:
         KeptOpenDockerBackend.close_all()
         for each in {*self._names, name}:
             if each not in self._futures:
-                self._futures[each] = self._pool.submit(kept_records.record_machine, self._project, each)
+                self._futures[each] = self._pool.submit(kept_records.record_machine, self._project, _known(each))
         return self._futures[name].result()
 
 
@@ -141,7 +150,7 @@ class Comparer:
         """
         if name not in self._made:
             try:
-                self._made[name] = comparing.compare_with_fresh(self._project, name, self._recorder(name))
+                self._made[name] = comparing.compare_with_fresh(self._project, _known(name), self._recorder(name))
             except Exception as error:
                 self._made[name] = str(error)
                 raise
@@ -159,9 +168,10 @@ def machine_names(config: pytest.Config) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def project() -> Project:
+def project(pytestconfig: pytest.Config) -> Project:
     """The checkout that the tests belong to."""
-    return Project.find(Path(__file__).parents[2] if "TDI_ROOT" not in os.environ else Path(os.environ["TDI_ROOT"]))
+    run = manifest.current()
+    return Project(run.root, run.artifacts) if run else Project.find(pytestconfig.rootpath)
 
 
 @pytest.fixture(scope="session")
@@ -185,4 +195,4 @@ def machine(host: Host) -> str:
 @pytest.fixture(scope="module")
 def scenario(machine: str) -> str:
     """The scenario of the machine under test."""
-    return lifecycle.scenario_of(machine)
+    return _known(machine).scenario

@@ -1,0 +1,108 @@
+"""The test bed of a verdict, as its steps and its judge see it: what they can ask for, and nothing of how it is done.
+
+`docker_bed` is the real one. A test hands in one that does nothing but note what was asked of it, and in which order.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from tdi.machines.machine import Machine
+from tdi.outside.ansible import Event, Outcome
+from tdi.outside.pytest_run import TestOutcome, Verification
+from tdi.same_state.kept_records import Found, Wrote
+from tdi.state.compare import Comparison
+from tdi.state.plan import Plan
+
+
+@dataclass(frozen=True)
+class Images:
+    """What the machines start from: the platform, and where each image came from, for whoever reads the verdict."""
+
+    platform: str
+    provenance: dict[str, str]
+
+
+class Witness(Protocol):
+    """Who can be asked whether the test bed is to blame."""
+
+    @property
+    def root(self) -> Path:
+        """The tree under test."""
+
+    def trouble(self, machine: Machine) -> str | None:
+        """What is wrong with the container itself, or None."""
+
+    def engine_trouble(self) -> None:
+        """Raises TdiError where the engine does not answer any more."""
+
+    def mirror_trouble(self) -> str | None:
+        """What is wrong with the package mirror, asked without the role; None if it answers."""
+
+    def syntax_error(self) -> str | None:
+        """What Ansible says is wrong with the playbook or the roles, or None."""
+
+
+class Playbook(Protocol):
+    """An Ansible that has started and waits for its turn, twice."""
+
+    def begin(self) -> None:
+        """Let the first converge touch the machines."""
+
+    def begin_again(self) -> None:
+        """Let the second converge touch them."""
+
+    def outcome(self, observe: Callable[[Event], None]) -> Outcome:
+        """Follow it to its end."""
+
+
+class Tests(Protocol):
+    """A pytest that has started and waits to be told what to test."""
+
+    def verify(
+        self, machines: Sequence[Machine], observe: Callable[[TestOutcome], None], *, compare: bool
+    ) -> Verification:
+        """Test and record machines, and with `compare` compare the upgraded ones with the new one."""
+
+
+class Bed(Witness, Protocol):
+    """Everything that the steps of a verdict act through."""
+
+    @property
+    def machines(self) -> Sequence[Machine]:
+        """The machines of the verdict, in the order in which they are shown."""
+
+    def images(self) -> Images:
+        """Have the images, building or pulling what is not there."""
+
+    def in_force(self) -> AbstractContextManager[None]:
+        """Keep this run's records apart while it lasts, and in place of the former ones at its end."""
+
+    def start(self) -> None:
+        """Start every machine, without waiting for its boot."""
+
+    def wait_until_booted(self, machine: Machine) -> None:
+        """Raises TdiError where a machine does not boot cleanly."""
+
+    def record(self, machine: Machine, moment: str) -> None:
+        """Record a machine as it is now."""
+
+    def converging(self) -> AbstractContextManager[Playbook]:
+        """One Ansible for both converges of all machines."""
+
+    def testing(self) -> AbstractContextManager[Tests]:
+        """One pytest for the tests of all machines."""
+
+    def keep_wrote(self, wrote: Wrote) -> None:
+        """Keep which task made what, for whoever explains a difference."""
+
+    def comparison(self) -> Found | None:
+        """What the tests found of the same state, or None where they made no comparison."""
+
+    def second_run(self, machine: Machine) -> Comparison | None:
+        """A machine before and after its second converge, or None where it was not recorded twice."""
+
+    def plan(self) -> Plan | None:
+        """What the change does to production, or None where production was not recorded before and after."""
