@@ -99,7 +99,7 @@ def test_the_verdict_is_the_exit_code_and_is_written(
     tdi: Callable[..., Ended], checkout: Project, monkeypatch: pytest.MonkeyPatch, verdict: Verdict, code: int
 ):
     monkeypatch.chdir(checkout.root)
-    monkeypatch.setattr(verdicts, "run_verdict", lambda *_: verdict)
+    monkeypatch.setattr(verdicts, "run_verdict", lambda *_, **__: verdict)
     ended = tdi("verdict")
     assert ended.code == code
     assert f"verdict: {verdict.kind.value}" in ended.out
@@ -130,7 +130,7 @@ def test_results_that_cannot_be_written_are_code_2_before_anything_runs(
 def test_an_interrupted_verdict_does_not_leave_a_former_one(
     tdi: Callable[..., Ended], checkout: Project, monkeypatch: pytest.MonkeyPatch
 ):
-    def interrupted(*_: object) -> Verdict:
+    def interrupted(*_: object, **__: object) -> Verdict:
         raise KeyboardInterrupt
 
     monkeypatch.chdir(checkout.root)

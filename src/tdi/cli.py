@@ -68,8 +68,9 @@ def _write(path: Path | None, document: Any) -> None:
 
 
 @cli.command()
+@click.option("--keep", is_flag=True, help="Leave the machines of a failed verdict up, and say how to get onto them.")
 @json_option
-def verdict(json_file: Path | None) -> int:
+def verdict(json_file: Path | None, keep: bool) -> int:  # noqa: FBT001 (click hands flags over like this)
     """Take a new machine and production through the scenarios, compare them, and say what the change does."""
     from tdi.verdict import display  # noqa: PLC0415 (`--help` and small commands stay quick)
     from tdi.verdict import run as verdicts  # noqa: PLC0415
@@ -79,7 +80,7 @@ def verdict(json_file: Path | None) -> int:
     # Whatever happens now, the verdict of a former run is not this one's.
     (project.artifacts / "verdict.json").unlink(missing_ok=True)
     with display.Display() as progress:
-        found = verdicts.run_verdict(project, progress)
+        found = verdicts.run_verdict(project, progress, keep=keep)
     _write(project.artifacts / "verdict.json", found.as_json())
     _write(json_file, found.as_json())
     display.show(found, project.artifacts)

@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -185,3 +186,16 @@ def test_nohup_is_respected(quiet_signals: None):
     run.interrupt_on_signals()
     os.kill(os.getpid(), signal.SIGHUP)
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+@pytest.mark.parametrize(("interrupted", "left"), [(False, True), (True, False)])
+def test_machines_stay_where_somebody_wants_to_see_them_but_not_after_an_interrupt(
+    fakes: Fakes, *, interrupted: bool, left: bool
+):
+    docker = fakes.docker(ps="echo one", rm="")
+    with suppress(KeyboardInterrupt), run.new_run() as this:
+        this.keeps_machines = True
+        if interrupted:
+            raise KeyboardInterrupt
+    assert not this.directory.exists()
+    assert any(call.startswith("rm ") for call in docker.calls) is not left

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tdi.outside.ansible_plugins.callback.tdi_events import _about, _made
+from tdi.outside.ansible_plugins.callback.tdi_events import _about, _made, _units
 
 
 def asked(**arguments: Any) -> dict[str, Any]:
@@ -52,3 +52,22 @@ def test_of_a_loop_only_the_items_count_that_changed():
 )  # fmt: skip
 def test_what_a_task_is_about(values: dict[str, Any], paths: set[str]):
     assert {path for path in _about(values) if path != "/etc/x"} == paths
+
+
+@pytest.mark.parametrize(
+    ("action", "values", "message", "units"),
+    [
+        ("ansible.builtin.systemd_service", asked(name="app"), "Unable to start service app", ["app.service"]),
+        ("ansible.builtin.service", asked(name="app@1.service"), "", ["app@1.service"]),
+        (
+            "ansible.builtin.apt",
+            asked(name="app"),
+            'Job for app.service failed.\nSee "systemctl status app.service"',
+            None,
+        ),
+        ("ansible.builtin.command", {}, "Failed to start web-app@1.service: Unit not found", ["web-app@1.service"]),
+        ("ansible.builtin.command", {}, "nothing of a unit", []),
+    ],
+)
+def test_the_units_that_a_failure_has_to_do_with(action: str, values: dict, message: str, units: list[str] | None):
+    assert list(_units(action, values, message)) == (["app.service"] if units is None else units)

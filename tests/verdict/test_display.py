@@ -64,6 +64,21 @@ def test_a_failure_shows_the_task_and_what_it_said_not_the_whole_log(shown: Call
     assert "verdict: breaks-new" in text
 
 
+def test_what_a_machine_said_is_shown_whole(shown: Callable[..., str]):
+    verdict = passed()
+    said = tuple(f"  line {number}" for number in range(20))
+    verdict.machines["fresh"].steps[Step.CONVERGE] = Ended(Result.FAIL, "task 'Start' failed", said)
+    assert "  line 19\n" in shown(verdict)
+
+
+def test_machines_that_are_still_there_are_named_with_how_to_remove_them(shown: Callable[..., str]):
+    verdict = passed()
+    verdict.kept = ["tdi-x-fresh", "tdi-x-upgrade"]
+    lines = shown(verdict).splitlines()
+    assert "  docker exec -it tdi-x-fresh bash" in lines
+    assert any(line.strip().startswith("docker rm --force --volumes tdi-x-fresh tdi-x-upgrade") for line in lines)
+
+
 def test_steps_that_were_not_reached_are_dashes(shown: Callable[..., str]):
     verdict = Verdict()
     verdict.machines["fresh"].steps = {Step.CREATE: Ended(Result.PASS), Step.CONVERGE: Ended(Result.FAIL)}

@@ -38,10 +38,14 @@ class Bed:
     mirror: str | None = None
     syntax: str | None = None
     engine: str | None = None
+    journals: dict[str, list[str]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
     def trouble(self, machine: Machine) -> str | None:
         return self.troubles.get(machine.label)
+
+    def journal(self, machine: Machine, unit: str) -> list[str]:
+        return self.journals.get(f"{machine.label} {unit}", [])
 
     def mirror_trouble(self) -> str | None:
         self.asked.append("mirror")
@@ -97,6 +101,20 @@ def test_where_a_failed_task_stands_is_told(judge, bed: Bed, place: str, told: s
     path = str(bed.root / place) if place else ""
     verdict = judge([Pass(Failure("Install", path, "no"), results=3)], [DONE, DONE])
     assert verdict.machines["fresh"].steps[Step.CONVERGE].detail == f"task 'Install'{told} failed: no"
+
+
+def test_a_service_that_fails_is_told_with_what_it_wrote_to_its_journal(judge, bed: Bed):
+    failure = Failure("Start", "", "Job for app.service failed", units=("app.service", "other.service"))
+    bed.journals["fresh app.service"] = ["Starting app", "app: port 80 is taken"]
+    verdict = judge([Pass(failure, results=3)], [DONE, Pass(failure, results=3)])
+    told = ("the journal of app.service ends with:", "  Starting app", "  app: port 80 is taken")
+    assert verdict.machines["fresh"].steps[Step.CONVERGE].evidence == told
+    assert verdict.machines["fresh"].as_json()["detail"].endswith("app: port 80 is taken")
+    assert verdict.machines["upgrade"].steps[Step.IDEMPOTENCE].evidence == ()
+    bed.journals["upgrade app.service"] = ["gone"]
+    second = judge([DONE, DONE], [DONE, Pass(failure, results=3)]).machines["upgrade"].steps[Step.IDEMPOTENCE]
+    assert second.detail.startswith("the second run failed: ")
+    assert second.evidence[1:] == ("  gone",)
 
 
 def test_a_task_that_changes_again_is_named(judge):

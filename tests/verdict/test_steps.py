@@ -111,6 +111,10 @@ class NotesOnly:
         self.note(f"is {machine.label} alive")
         return f"the container {machine.name} is gone" if machine.label in self.dead else None
 
+    def journal(self, machine: Machine, unit: str) -> list[str]:
+        self.note(f"journal of {unit} on {machine.label}")
+        return []
+
     def engine_trouble(self) -> None:
         self.note("does the engine answer")
 

@@ -168,6 +168,10 @@ def _build(project: Project, base: BaseImage, before: Before, roles: Path, playb
         if only.failure or outcome.code or not outcome.recap:
             failure = only.failure
             what = f"task '{failure.task}': {failure.message}" if failure else "Ansible did not finish"
+            for unit in failure.units if failure else ():
+                said = lifecycle.journal(machine, unit)
+                _keep(log, [f"the journal of {unit} ends with:", *said])
+                what = f"{what} ({unit}: {said[-1]})" if said else what
             raise TdiError(f"Production could not be provisioned ({before.reason}): {what}", f"The log: {log}")
         docker.execute(machine, ["rm", _PIN_FILE])
         docker.execute(machine, ["apt-get", "clean"])
@@ -185,6 +189,11 @@ def _build(project: Project, base: BaseImage, before: Before, roles: Path, playb
                 "tdi.created": datetime.now(UTC).isoformat(timespec="seconds"),
             },
         )
+
+
+def _keep(log: Path, lines: list[str]) -> None:
+    with log.open("a", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in lines)
 
 
 def history() -> list[dict[str, str]]:

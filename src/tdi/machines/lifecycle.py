@@ -11,6 +11,9 @@ from tdi.machines import manifest
 from tdi.machines.machine import PART_LABEL, SCENARIO_LABEL, Machine, Part
 from tdi.outside import docker
 
+_JOURNAL_LINES = 12
+_PLAINLY = ("--no-pager", "--quiet", "--output", "cat")
+
 
 def new_run_id() -> str:
     """A run id: eight hexadecimal digits, drawn anew for each run."""
@@ -78,6 +81,16 @@ def one(name: str, image: str, options: Iterable[str], run_id: str) -> Iterator[
         yield name
     finally:
         docker.remove([name])
+
+
+def journal(name: str, unit: str) -> list[str]:
+    """The last lines that a unit of a machine wrote to its journal; none where there is no such unit or machine."""
+    command = ["journalctl", "--unit", unit, "--boot", "--lines", str(_JOURNAL_LINES), *_PLAINLY]
+    try:
+        said = docker.execute(name, command, check=False, timeout=20)
+    except TdiError:
+        return []
+    return said.stdout.splitlines() if said.ok else []
 
 
 def trouble(machine: Machine) -> str | None:

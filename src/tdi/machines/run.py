@@ -26,12 +26,14 @@ class Interrupted(KeyboardInterrupt):
     """SIGTERM or SIGHUP arrived; it unwinds everything as Ctrl-C does."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Run:
     """One run: its id is in every container's name and label, `directory` is gone afterwards."""
 
     id: str
     directory: Path
+    keeps_machines: bool = False
+    """Whether its containers stay, because somebody wants to look at them; not after an interrupt."""
 
 
 def interrupt_on_signals() -> None:
@@ -62,15 +64,17 @@ def new_run(run_id: str | None = None) -> Iterator[Run]:
     os.environ.update(TDI_RUN_ID=run_id, TMPDIR=str(directory))
     tempfile.tempdir = None
     interrupted = True
+    run = Run(run_id, directory)
     try:
-        yield Run(run_id, directory)
+        yield run
         interrupted = False
     finally:
         with _undisturbed():
             end_run(run_id)
             # Without an engine there is nothing to remove, and the error that ended the run matters more.
             with suppress(TdiError):
-                lifecycle.remove_run(run_id)
+                if interrupted or not run.keeps_machines:
+                    lifecycle.remove_run(run_id)
             shutil.rmtree(directory, ignore_errors=True)
             # A machine whose start was under way may still appear: after an interrupt the reaper looks again.
             with suppress(OSError, subprocess.TimeoutExpired):

@@ -44,6 +44,8 @@ class Failure:
     path: str
     message: str
     unreachable: bool = False
+    units: tuple[str, ...] = ()
+    """The units that the task acted on, or that it said have failed."""
 
 
 @dataclass
@@ -275,7 +277,9 @@ class _Reader:
                 current.about |= dict.fromkeys(facts.get("about", ()), facts["task"])
             elif facts["outcome"] in {"failed", "unreachable"}:
                 unreachable = facts["outcome"] == "unreachable"
-                current.failure = Failure(facts["task"], facts["path"] or "", facts["message"], unreachable)
+                current.failure = Failure(
+                    facts["task"], facts["path"] or "", facts["message"], unreachable, tuple(facts.get("units", ()))
+                )
 
     def _settle(self, recap: dict[str, dict[str, int]]) -> None:
         """Keep only what the recap confirms: a failure that a `rescue` caught is none, and ends no pass."""

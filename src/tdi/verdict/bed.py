@@ -35,6 +35,9 @@ class Witness(Protocol):
     def trouble(self, machine: Machine) -> str | None:
         """What is wrong with the container itself, or None."""
 
+    def journal(self, machine: Machine, unit: str) -> list[str]:
+        """The last lines that a unit wrote to its journal: the machine is gone by the time anybody could look."""
+
     def engine_trouble(self) -> None:
         """Raises TdiError where the engine does not answer any more."""
 

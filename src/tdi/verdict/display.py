@@ -115,7 +115,7 @@ def show(verdict: Verdict, artifacts: Path, title: str = "") -> None:
                 continue
             out.print()
             out.print(f"{name}, {step.value}:", style="bold", markup=False)
-            for line in _shortened(ended.detail):
+            for line in (*_shortened(ended.detail), *ended.evidence):
                 beside(out, Text("  "), Text(printable(line.expandtabs(4))))
     _show_plan(verdict)
     _show_state(verdict.same_state)
@@ -127,6 +127,16 @@ def show(verdict: Verdict, artifacts: Path, title: str = "") -> None:
     total = verdict.seconds.get("total", 0.0)
     platform = verdict.platform or "unknown"
     out.print(f"platform {platform}, {total:.0f} s; logs and records: {_near(artifacts)}", markup=False)
+    _show_kept(verdict.kept)
+
+
+def _show_kept(names: Sequence[str]) -> None:
+    if names:
+        out.print()
+        out.print("the machines are still there:", style="bold")
+        for name in names:
+            out.print(f"  docker exec -it {name} bash", markup=False)
+        out.print(f"  docker rm --force --volumes {' '.join(names)}   # when you have seen enough", markup=False)
 
 
 def _near(path: Path) -> Path:

@@ -146,6 +146,9 @@ class DockerBed:
     def trouble(self, machine: Machine) -> str | None:
         return lifecycle.trouble(machine)
 
+    def journal(self, machine: Machine, unit: str) -> list[str]:
+        return lifecycle.journal(machine.name, unit)
+
     def engine_trouble(self) -> None:
         docker.engine()
 

@@ -4,7 +4,8 @@ Each function returns what it found; whether the test bed is to blame is asked o
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from tdi.errors import TdiError
 from tdi.machines.machine import Machine
@@ -76,7 +77,7 @@ def _idempotence(second: ansible.Pass, machine: Machine, witness: Witness) -> En
         return Ended(Result.ERROR, "the second run reported nothing")
     if second.failure:
         failed = _failure(second.failure, machine, witness)
-        return Ended(failed.result, f"the second run failed: {failed.detail}")
+        return replace(failed, detail=f"the second run failed: {failed.detail}")
     if second.changed:
         tasks = process.joined(f"'{task}'" for task in second.changed)
         return Ended(Result.FAIL, f"the second run changed something again: {tasks}")
@@ -94,7 +95,18 @@ def _failure(failure: ansible.Failure, machine: Machine, witness: Witness) -> En
         trouble = f"{machine.name} could not be reached"
     if trouble is None and _ABOUT_PACKAGES.search(failure.message):
         trouble = witness.mirror_trouble()
-    return Ended(Result.ERROR, f"{trouble}: {said}") if trouble else Ended(Result.FAIL, said)
+    if trouble:
+        return Ended(Result.ERROR, f"{trouble}: {said}")
+    return Ended(Result.FAIL, said, tuple(_journals(failure, machine, witness)))
+
+
+def _journals(failure: ansible.Failure, machine: Machine, witness: Witness) -> Iterator[str]:
+    """What the units that a failed task had to do with wrote to their journals."""
+    for unit in failure.units:
+        lines = witness.journal(machine, unit)
+        if lines:
+            yield f"the journal of {unit} ends with:"
+            yield from (f"  {line}" for line in lines)
 
 
 def tests(verification: pytest_run.Verification, machine: Machine, witness: Witness) -> Steps:

@@ -50,6 +50,13 @@ class Ended:
 
     result: Result
     detail: str = ""
+    evidence: tuple[str, ...] = ()
+    """What the machine itself said about it, a line each."""
+
+    @property
+    def told(self) -> str:
+        """All that there is to say."""
+        return "\n".join((self.detail, *self.evidence))
 
 
 @dataclass
@@ -100,7 +107,7 @@ class MachineOutcome:
         return {
             "result": self.result.value,
             "step": worst.value if worst else None,
-            "detail": self.steps[worst].detail if worst else "",
+            "detail": self.steps[worst].told if worst else "",
             "steps": {step.value: result.value for step, result in self.results.items()},
         }
 
@@ -127,6 +134,8 @@ class Verdict:
     same_state: Found = field(default_factory=Found)
     plan: Sequence[str] = ()
     trouble: Trouble | None = None
+    kept: Sequence[str] = ()
+    """The containers that were left up for somebody to look at."""
     seconds: dict[str, float] = field(default_factory=dict)
     provenance: dict[str, str] = field(default_factory=dict)
 

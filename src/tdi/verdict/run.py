@@ -2,7 +2,7 @@
 
 import time
 
-from tdi.errors import TdiError
+from tdi.errors import ExitCode, TdiError
 from tdi.images.production import Before
 from tdi.machines.run import new_run
 from tdi.project import Project, kept
@@ -12,8 +12,8 @@ from tdi.verdict.docker_bed import DockerBed, junit
 from tdi.verdict.outcome import Trouble, Verdict
 
 
-def run_verdict(project: Project, display: Display, before: Before | None = None) -> Verdict:
-    """Take the machines through the scenarios and return the verdict.
+def run_verdict(project: Project, display: Display, before: Before | None = None, *, keep: bool = False) -> Verdict:
+    """Take the machines through the scenarios and return the verdict; with `keep`, leave those of a failed one up.
 
     Trouble of the test bed is in the verdict (`could-not-run`), not raised. Logs, records and the comparison are kept
     in the project's artifacts. Raises TdiError where these cannot be written.
@@ -24,7 +24,11 @@ def run_verdict(project: Project, display: Display, before: Before | None = None
     junit(project).unlink(missing_ok=True)
     try:
         with new_run() as run, kept(run.directory / "logs", project.artifacts / "logs"):
-            steps.take(DockerBed(project, run, before), display, verdict)
+            bed = DockerBed(project, run, before)
+            steps.take(bed, display, verdict)
+            if keep and verdict.exit_code is ExitCode.DOES_NOT_HOLD:
+                run.keeps_machines = True
+                verdict.kept = [machine.name for machine in bed.machines]
     except TdiError as error:
         verdict.trouble = Trouble(error.what, error.remedy)
     except OSError as error:

@@ -49,6 +49,8 @@ _SCOPES = {
     "service": "systemd",
 }
 """Module → the scope of a record in which the things are that it acts on by name."""
+_FAILED_UNIT = re.compile(r"(?:Job for|Failed to (?:start|restart|reload)|systemctl status) \"?([\w@:.\\-]+\.\w+)")
+"""How systemctl and maintainer scripts name a unit that failed."""
 _AGAIN = "tdi: converge again"
 """The play between the first and the second converge (tdi.outside.ansible.AGAIN)."""
 
@@ -82,6 +84,7 @@ class CallbackModule(CallbackBase):
         facts: dict[str, Any] = {"host": host, "outcome": outcome, "task": task.get_name(), "path": task.get_path()}
         if outcome in {"failed", "unreachable"}:
             facts["message"] = _SECRETIVE if task.no_log else _message(values)
+            facts["units"] = list(_units(task.action, values, facts["message"]))
         elif values.get("changed"):
             facts["outcome"] = "changed"
             facts["wrote"] = sorted(set(_made(task.action, values)))
@@ -194,6 +197,14 @@ def _named(module: str, asked: Any) -> Iterator[str]:
             text += ".service"
         if scope and text and not text.startswith("/"):
             yield f"{scope}:{text}"
+
+
+def _units(action: str, values: Any, message: str) -> Iterator[str]:
+    """The units that a failed task acted on, or that its message says failed: what their journals say is the cause."""
+    asked = [one.get("invocation") or {} for one in (values, *(values.get("results") or ())) if one.get("failed", True)]
+    named = [thing for one in asked for thing in _named(action.rpartition(".")[2], one.get("module_args") or {})]
+    units = [thing.partition(":")[2] for thing in named if thing.startswith("systemd:")]
+    yield from dict.fromkeys([*units, *_FAILED_UNIT.findall(message)])
 
 
 def _is_path(value: Any) -> bool:
