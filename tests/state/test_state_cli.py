@@ -17,7 +17,7 @@ from tdi.errors import ExitCode, TdiError
 from tdi.outside import process
 from tdi.state import cli
 from tdi.state.cli import state
-from tdi.state.common_state import write_common_state
+from tdi.state.fleet.common_state import write_common_state
 from tdi.state.invariants import check
 from tdi.state.record import RecordFile, ScopeHeader, ScopeStatus
 from tdi.state.rules import Rules, load_rules

@@ -15,7 +15,7 @@ from tdi.project import write_atomically
 from tdi.state import invariants
 from tdi.state.compare import Comparison, Result
 from tdi.state.finding import Finding, Kind, Names
-from tdi.state.own_names import TEXTS, Adaptable, Reference, compare_machines
+from tdi.state.fleet.own_names import TEXTS, Adaptable, Reference, compare_machines
 from tdi.state.record import RecordFile, blaming
 from tdi.state.reports import html, markdown, terminal
 from tdi.state.reports import json as json_report
@@ -163,7 +163,7 @@ def fleet_command(
     was found; the report has the differences of all others nevertheless.
     """
     from tdi.machines.run import new_run  # noqa: PLC0415 (see below)
-    from tdi.state import fleet as fleets  # noqa: PLC0415 (`--help` and small commands stay quick)
+    from tdi.state.fleet import compare as fleets  # noqa: PLC0415 (`--help` and small commands stay quick)
     from tdi.state.reports import fleet as fleet_report  # noqa: PLC0415
 
     loaded = load_rules(rules)

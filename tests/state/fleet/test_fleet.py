@@ -25,12 +25,12 @@ from tdi.machines import lifecycle
 from tdi.molecule import scenario
 from tdi.outside import docker
 from tdi.project import Project
-from tdi.state.common_state import write_common_state
 from tdi.state.compare import Result
 from tdi.state.finding import Severity
-from tdi.state.fleet import Fleet, Status, _with_common_state, compare_fleet
-from tdi.state.fleet_recording import Recording, read_inventory
-from tdi.state.own_names import Own, Reference
+from tdi.state.fleet.common_state import write_common_state
+from tdi.state.fleet.compare import Fleet, Status, _with_common_state, compare_fleet
+from tdi.state.fleet.own_names import Own, Reference
+from tdi.state.fleet.record import Recording, read_inventory
 from tdi.state.record import RecordFile, ScopeHeader, ScopeStatus, validate
 from tdi.state.reports import fleet as report
 from tdi.state.rules import Allowance, Direction, Rules

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tdi.state.own_names import COMMON_STATE, Own, as_text, tokened
+from tdi.state.fleet.own_names import COMMON_STATE, Own, as_text, tokened
 from tdi.state.record import RecordFile, ScopeHeader, ScopeStatus, write_record
 from tdi.state.rules import Rules
 

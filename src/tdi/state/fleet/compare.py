@@ -18,11 +18,11 @@ from typing import Any
 from tdi.errors import TdiError
 from tdi.machines.run import Run
 from tdi.state import explain, invariants
-from tdi.state.common_state import write_common_state
 from tdi.state.compare import SECRETS_END, SMALLEST_SECRET, Comparison, Result
 from tdi.state.finding import Difference, Finding, Kind, Names
-from tdi.state.fleet_recording import Inventory, Recording, read_inventory, record_hosts
-from tdi.state.own_names import Adaptable, Reference, compare_machines
+from tdi.state.fleet.common_state import write_common_state
+from tdi.state.fleet.own_names import Adaptable, Reference, compare_machines
+from tdi.state.fleet.record import Inventory, Recording, read_inventory, record_hosts
 from tdi.state.record import DamagedRecordError, RecordFile, blaming
 from tdi.state.rules import CONTENT, Rules
 

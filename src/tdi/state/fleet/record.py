@@ -22,7 +22,7 @@ from tdi.machines.reaper import end_run
 from tdi.machines.run import Run
 from tdi.outside import ansible_plugins, console, process
 from tdi.state import target
-from tdi.state.own_names import TEXTS
+from tdi.state.fleet.own_names import TEXTS
 from tdi.state.record import BYTES, RecordFile, atomic_output
 from tdi.state.reports import printable
 from tdi.state.target import _pattern as checked_pattern
@@ -32,7 +32,7 @@ SECONDS = int(target.SECONDS)
 
 _CALLBACKS = ansible_plugins.CALLBACKS
 _ACTIONS = ansible_plugins.ACTIONS
-_COLLECTOR = Path(__file__).with_name("collector.py")
+_COLLECTOR = Path(__file__).parents[1] / "collector.py"
 _BLOCK = 1 << 20
 _BEYOND = "Is it Ansible's inventory? `ansible-inventory --list` shows what Ansible reads."
 
