@@ -21,7 +21,8 @@ from types import SimpleNamespace
 import pytest
 
 from tdi.state import collector, target
-from tdi.state.record import ScopeHeader, ScopeStatus, validate, write_record
+from tdi.state.record import ScopeHeader, ScopeStatus, write_record
+from tdi.state.schema import validate
 
 SOURCE = resources.files("tdi.state").joinpath("collector.py")
 PYTHON = ["-I", "-S", "-B", "-X", "utf8", "-"]

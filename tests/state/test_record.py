@@ -11,18 +11,9 @@ import pytest
 
 from tdi.errors import TdiError
 from tdi.state import record as record_module
-from tdi.state.record import (
-    DamagedRecordError,
-    RecordFile,
-    ScopeHeader,
-    ScopeStatus,
-    blaming,
-    pairs,
-    read_meta,
-    schema,
-    validate,
-    write_record,
-)
+from tdi.state.pairs import pairs
+from tdi.state.record import DamagedRecordError, RecordFile, ScopeHeader, ScopeStatus, read_meta, write_record
+from tdi.state.schema import blaming, schema, validate
 
 META = {"hostname": "a"}
 

@@ -8,8 +8,8 @@ import pytest
 from tdi.errors import ExitCode
 from tdi.state import reference
 from tdi.state.finding import Kind, Severity
-from tdi.state.record import schema
 from tdi.state.rules import _KEYS, BUILT_IN
+from tdi.state.schema import schema
 
 
 def test_the_page_is_up_to_date():

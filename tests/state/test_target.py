@@ -20,7 +20,9 @@ from tdi.molecule import scenario
 from tdi.outside import apt, docker
 from tdi.project import Project
 from tdi.state import target
-from tdi.state.record import RecordFile, ScopeHeader, pairs, validate, write_record
+from tdi.state.pairs import pairs
+from tdi.state.record import RecordFile, ScopeHeader, write_record
+from tdi.state.schema import validate
 from tdi.state.target import Scheme, Target, parse_target
 
 

@@ -20,9 +20,10 @@ from tdi.state import invariants, target
 from tdi.state.bases import Bases
 from tdi.state.compare import Comparison, compare
 from tdi.state.finding import Names
-from tdi.state.record import RecordFile, schema
+from tdi.state.record import RecordFile
 from tdi.state.reports import html, markdown, printable
 from tdi.state.rules import Rules, load_rules
+from tdi.state.schema import schema
 
 NAMES = Names(a="new", b="upgraded")
 """What the machines are called in findings: a is the fresh one."""

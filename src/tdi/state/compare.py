@@ -19,7 +19,8 @@ from tdi.state.finding import Difference, Finding, Kind, Names
 from tdi.state.fold import fold
 from tdi.state.fold.facts import FEW
 from tdi.state.fold.tree import Group
-from tdi.state.record import RecordFile, ScopeStatus, pairs
+from tdi.state.pairs import pairs
+from tdi.state.record import RecordFile, ScopeStatus
 from tdi.state.rules import Allowance, NoiseRule, Rules
 
 SCHEMA = 1

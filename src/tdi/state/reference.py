@@ -13,7 +13,7 @@ from tdi.errors import ExitCode
 from tdi.state import explain, rules
 from tdi.state.collector import SCOPES
 from tdi.state.finding import Difference, Kind, Severity
-from tdi.state.record import schema
+from tdi.state.schema import schema
 
 PAGE = Path(__file__).parents[3] / "docs" / "state.md"
 

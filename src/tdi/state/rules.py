@@ -17,7 +17,7 @@ import yaml
 
 from tdi.errors import TdiError
 from tdi.state.finding import Difference, Kind
-from tdi.state.record import schema
+from tdi.state.schema import schema
 
 CONTENT = ("hash", "size", "text", "unstable")
 """The attributes of a file that follow from its content; "unstable": it changed while it was recorded."""

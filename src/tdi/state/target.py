@@ -25,7 +25,8 @@ from typing import IO, Any
 
 from tdi import __version__
 from tdi.errors import TdiError
-from tdi.state.record import AGAIN, BYTES, RecordFile, atomic_output, schema
+from tdi.state.record import AGAIN, BYTES, RecordFile, atomic_output
+from tdi.state.schema import schema
 
 # -I and -S: nothing of the machine's own Python packages runs; -B: no byte code is left behind.
 PYTHON = ("python3", "-I", "-S", "-B", "-X", "utf8", "-")

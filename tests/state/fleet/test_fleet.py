@@ -31,9 +31,10 @@ from tdi.state.fleet.common_state import write_common_state
 from tdi.state.fleet.compare import Fleet, Status, _with_common_state, compare_fleet
 from tdi.state.fleet.own_names import Own, Reference
 from tdi.state.fleet.record import Recording, read_inventory
-from tdi.state.record import RecordFile, ScopeHeader, ScopeStatus, validate
+from tdi.state.record import RecordFile, ScopeHeader, ScopeStatus
 from tdi.state.reports import fleet as report
 from tdi.state.rules import Allowance, Direction, Rules
+from tdi.state.schema import validate
 
 MACHINE_ID = "/etc/machine-id"
 

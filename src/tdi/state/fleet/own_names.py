@@ -18,8 +18,7 @@ from typing import Any
 from tdi.state.compare import Comparison, compare
 from tdi.state.compare import _same_machine as same_machine
 from tdi.state.finding import Names
-from tdi.state.record import RecordFile
-from tdi.state.record import _key as split
+from tdi.state.record import RecordFile, split
 from tdi.state.rules import Rules
 
 TEXTS = (r"^/etc/(hostname|hosts|mailname)$",)
