@@ -8,7 +8,8 @@ import pytest
 from tdi.errors import ExitCode
 from tdi.state import reference
 from tdi.state.finding import Kind, Severity
-from tdi.state.rules import _KEYS, BUILT_IN
+from tdi.state.noise import BUILT_IN
+from tdi.state.rules import _KEYS
 from tdi.state.schema import schema
 
 

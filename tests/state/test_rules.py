@@ -11,7 +11,8 @@ from by_hand import compared, directory, file
 from tdi.errors import TdiError
 from tdi.state.compare import SECRETS_END, Result
 from tdi.state.finding import Difference, Kind
-from tdi.state.rules import BUILT_IN, Allowance, Direction, NoiseRule, Rules, as_yaml, load_rules
+from tdi.state.noise import BUILT_IN, NoiseRule
+from tdi.state.rules import Allowance, Direction, Rules, as_yaml, load_rules
 
 ENTRY = {"scope": "files", "match": "^/srv/x$", "reason": "made by hand"}
 

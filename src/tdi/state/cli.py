@@ -16,10 +16,11 @@ from tdi.state import invariants
 from tdi.state.compare import Comparison, Result
 from tdi.state.finding import Finding, Kind, Names
 from tdi.state.fleet.own_names import TEXTS, Adaptable, Reference, compare_machines
+from tdi.state.noise import CONTENT
 from tdi.state.record import RecordFile
 from tdi.state.reports import html, markdown, terminal
 from tdi.state.reports import json as json_report
-from tdi.state.rules import CONTENT, Allowance, Direction, as_yaml, load_rules
+from tdi.state.rules import Allowance, Direction, as_yaml, load_rules
 from tdi.state.schema import blaming
 from tdi.state.target import record as record_target
 

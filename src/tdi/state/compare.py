@@ -19,9 +19,10 @@ from tdi.state.finding import Difference, Finding, Kind, Names
 from tdi.state.fold import fold
 from tdi.state.fold.facts import FEW
 from tdi.state.fold.tree import Group
+from tdi.state.noise import NoiseRule
 from tdi.state.pairs import pairs
 from tdi.state.record import RecordFile, ScopeStatus
-from tdi.state.rules import Allowance, NoiseRule, Rules
+from tdi.state.rules import Allowance, Rules
 
 SCHEMA = 1
 """Version of the JSON form of a comparison."""

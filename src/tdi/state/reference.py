@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tdi.errors import ExitCode
-from tdi.state import explain, rules
+from tdi.state import explain, noise, rules
 from tdi.state.collector import SCOPES
 from tdi.state.finding import Difference, Kind, Severity
 from tdi.state.schema import schema
@@ -142,7 +142,7 @@ def _values(described: dict[str, Any]) -> str:
 def built_in_rules() -> str:
     """The built-in rules with their reasons."""
     rows = []
-    for rule in rules.BUILT_IN:
+    for rule in noise.BUILT_IN:
         takes = ", ".join(f"`{name}`" for name in rule.attributes) or "the whole object"
         if rule.value:
             takes += f" where both are `{rule.value}`"

@@ -23,8 +23,9 @@ from tdi.state.finding import Difference, Finding, Kind, Names
 from tdi.state.fleet.common_state import write_common_state
 from tdi.state.fleet.own_names import Adaptable, Reference, compare_machines
 from tdi.state.fleet.record import Inventory, Recording, read_inventory, record_hosts
+from tdi.state.noise import CONTENT
 from tdi.state.record import DamagedRecordError, RecordFile
-from tdi.state.rules import CONTENT, Rules
+from tdi.state.rules import Rules
 from tdi.state.schema import blaming
 
 SCHEMA = 1
