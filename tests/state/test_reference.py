@@ -8,9 +8,9 @@ import pytest
 from tdi.errors import ExitCode
 from tdi.state import reference
 from tdi.state.finding import Kind, Severity
-from tdi.state.noise import BUILT_IN
 from tdi.state.rules import _KEYS
 from tdi.state.schema import schema
+from tdi.state.scopes.registry import BUILT_IN
 
 
 def test_the_page_is_up_to_date():

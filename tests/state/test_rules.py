@@ -11,8 +11,9 @@ from by_hand import compared, directory, file
 from tdi.errors import TdiError
 from tdi.state.compare import SECRETS_END, Result
 from tdi.state.finding import Difference, Kind
-from tdi.state.noise import BUILT_IN, NoiseRule
+from tdi.state.noise import NoiseRule
 from tdi.state.rules import Allowance, Direction, Rules, as_yaml, load_rules
+from tdi.state.scopes.registry import BUILT_IN
 
 ENTRY = {"scope": "files", "match": "^/srv/x$", "reason": "made by hand"}
 

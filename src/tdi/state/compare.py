@@ -15,14 +15,16 @@ from typing import Any
 
 from tdi.state import explain
 from tdi.state.bases import Bases, tell_apart
-from tdi.state.finding import Difference, Finding, Kind, Names
-from tdi.state.fold import fold
+from tdi.state.finding import MORE, MUST_DIFFER, Difference, Finding, Kind, Names
 from tdi.state.fold.facts import FEW
+from tdi.state.fold.steps import fold
 from tdi.state.fold.tree import Group
 from tdi.state.noise import NoiseRule
 from tdi.state.pairs import pairs
 from tdi.state.record import RecordFile, ScopeStatus
 from tdi.state.rules import Allowance, Rules
+from tdi.state.scopes.probes import meanings_of
+from tdi.state.scopes.registry import known
 
 SCHEMA = 1
 """Version of the JSON form of a comparison."""
@@ -32,9 +34,6 @@ SMALLEST_SECRET = 32
 
 MOST = 100_000
 """Differences of one scope that are explained; further ones are counted. Bounds time and memory."""
-
-EVIDENCE: Mapping[str, frozenset[str]] = {"packages": frozenset({"depends", "provides", "makes"})}
-"""Attributes that explain what else differs, and are no part of the state themselves."""
 
 SECRETS_END = "/etc/~"
 """No rule about a machine's secrets matches behind it: the search for them stops there."""
@@ -139,7 +138,7 @@ def compare(
     bare = _bare_directories(differences, {Kind.ONLY_A: b, Kind.ONLY_B: a})
     groups = [left for group in fold(differences, bare) if (left := allowances.apply(group, suppressed))]
     owners = explain.owners_of(groups, (a, b))
-    meanings = explain.meanings_of(a, b) if groups else {}
+    meanings = meanings_of(a, b) if groups else {}
     findings = (explain.describe(group, names, owners, blame, meanings) for group in groups)
     return Comparison(
         names=names,
@@ -231,7 +230,7 @@ def _differences(
     suppressed: Counter[str],
 ) -> Iterator[Difference]:
     """What is left of the objects that are not equal once the built-in rules have taken theirs."""
-    evidence = EVIDENCE.get(scope, frozenset())
+    evidence = known(scope).evidence
     noisy = re.compile("|".join(f"(?:{rule.match})" for rule in noise) or "(?!)")
     kept = beyond = 0
     for key, left, right in unequal:
@@ -257,7 +256,7 @@ def _differences(
         kept += 1
         yield Difference(scope, key, kind, attributes, a, b)
     if beyond:
-        yield Difference(scope, explain.MORE, Kind.CHANGED, ("objects",), {}, {"objects": beyond})
+        yield Difference(scope, MORE, Kind.CHANGED, ("objects",), {}, {"objects": beyond})
 
 
 def _without_noise(
@@ -291,7 +290,7 @@ def _shared_secrets(a: RecordFile, b: RecordFile, rules: list[NoiseRule]) -> Ite
     first, second = _secrets(a, rules), _secrets(b, rules)
     for key in sorted(first.keys() & second.keys()):
         if first[key]["hash"] == second[key]["hash"]:
-            yield Difference("files", key, Kind.CHANGED, (explain.MUST_DIFFER,), first[key], second[key])
+            yield Difference("files", key, Kind.CHANGED, (MUST_DIFFER,), first[key], second[key])
 
 
 def _secrets(record: RecordFile, rules: list[NoiseRule]) -> dict[str, dict[str, Any]]:

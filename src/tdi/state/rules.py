@@ -1,9 +1,4 @@
-"""What may differ between two machines: the built-in rules, and the rules file beside the verifier.
-
-Grading comes before ignoring: a rule takes as few attributes as will do, so that owner and mode of a log count while
-its content does not. Every rule is anchored at both ends. A built-in rule is admitted only when two unmutated machines
-showed the need for it, and has examples of what it must and must not match, which are tested.
-"""
+"""The rules file beside the verifier: what may differ between two machines, besides what differs anyway."""
 
 import datetime as dt
 import re
@@ -17,8 +12,9 @@ import yaml
 
 from tdi.errors import TdiError
 from tdi.state.finding import Difference, Kind
-from tdi.state.noise import BUILT_IN, NoiseRule
+from tdi.state.noise import NoiseRule
 from tdi.state.schema import schema
+from tdi.state.scopes.registry import BUILT_IN
 
 
 class Direction(StrEnum):

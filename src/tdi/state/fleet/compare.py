@@ -19,7 +19,7 @@ from tdi.errors import TdiError
 from tdi.machines.run import Run
 from tdi.state import explain, invariants
 from tdi.state.compare import SECRETS_END, SMALLEST_SECRET, Comparison, Result
-from tdi.state.finding import Difference, Finding, Kind, Names
+from tdi.state.finding import MUST_DIFFER, Difference, Finding, Kind, Names
 from tdi.state.fleet.common_state import write_common_state
 from tdi.state.fleet.own_names import Adaptable, Reference, compare_machines
 from tdi.state.fleet.record import Inventory, Recording, read_inventory, record_hosts
@@ -272,7 +272,7 @@ class _Findings:
     def add(self, name: str, comparison: Comparison) -> None:
         """Take in the comparison of a host."""
         # What hosts must not share is looked for among all of them.
-        findings = [finding for finding in comparison.findings if explain.MUST_DIFFER not in finding.attributes]
+        findings = [finding for finding in comparison.findings if MUST_DIFFER not in finding.attributes]
         for finding in findings:
             self._add(finding, (name,))
         self.suppressed.update(comparison.suppressed)
@@ -348,7 +348,7 @@ class _Findings:
 
     def _add_shared_secret(self, key: str, value: str, hosts: list[str]) -> None:
         side = {"type": "file", "hash": value}
-        difference = Difference("files", key, Kind.CHANGED, (explain.MUST_DIFFER,), side, side)
+        difference = Difference("files", key, Kind.CHANGED, (MUST_DIFFER,), side, side)
         for entry in self._allow:
             if entry.covers(difference) is not None:
                 self.suppressed[entry.id] += 1
@@ -367,7 +367,7 @@ def _sides(finding: Finding, head: Difference) -> str:
     if finding.kind is Kind.CHANGED and head.a is None:  # wrong by itself: there is nothing that it differs from
         return json.dumps([finding.why, finding.severity, finding.owner])
     sides: Iterable[Mapping[str, Any]] = (head.a or {}, head.b or {})
-    if explain.MUST_DIFFER in finding.attributes:
+    if MUST_DIFFER in finding.attributes:
         return str(head.b)
     names = finding.attributes if finding.kind is Kind.CHANGED else _TOLD_OF_ONE_SIDE
     told = [[side.get(name) for name in names if name not in _CONTENT] for side in sides]

@@ -20,6 +20,7 @@ from tdi.state.compare import _same_machine as same_machine
 from tdi.state.finding import Names
 from tdi.state.record import RecordFile, split
 from tdi.state.rules import Rules
+from tdi.state.scopes.registry import known
 
 TEXTS = (r"^/etc/(hostname|hosts|mailname)$",)
 """Files that hold the machine's name on each server: their text is recorded, for a hash tells nothing about it."""
@@ -34,8 +35,6 @@ COMMON_STATE = "the most common state"
 
 _HOSTS = "/etc/hosts"
 _COMMON = frozenset({"localhost", "ip6-localhost", "ip6-loopback"})
-_NO_SHORT_NAMES = frozenset({"packages", "apt", "dpkg", "alternatives", "users", "groups"})
-"""Where a host `redis` and a host `nginx` have objects that are called so, and are not called after them."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,7 @@ def tokened(record: RecordFile, own: Own) -> Iterator[Tokened]:
             if scope == "files":
                 changed, token_key = _content(attributes, own), key
             else:
-                short = scope not in _NO_SHORT_NAMES
+                short = known(scope).after_machines
                 changed, token_key = _walk(attributes, own, short=short), own.replace(key, short=short)
             if changed != attributes or token_key != key:
                 yield Tokened(scope, key, text, token_key, as_text(changed))

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from tdi.state.finding import Difference, Kind
 from tdi.state.fold.facts import ancestors, is_directory, is_same_file, sources_of
 from tdi.state.fold.tree import Tree
+from tdi.state.scopes.scope import Inherited
 
 _PYTHON_METADATA = re.compile(r"^(?P<place>.+)/(?P<name>[^/]+?)-[^/-]+(?:-py[\d.]+)?\.(?:dist|egg)-info$")
 """What pip keeps of a distribution beside it."""
@@ -123,3 +124,15 @@ def emptied_directories(tree: Tree) -> None:
         place = difference.key.rpartition("/")[0], difference.kind
         if place in tree.bare and first.setdefault(place, difference) is not difference:
             tree.hang(difference, first[place])
+
+
+def follows_bases(difference: Difference, inherited: Inherited) -> bool:
+    """Whether a tool made it of what the bases have, as the loader's cache is made anew of all libraries."""
+    is_source = sources_of(difference.key)
+    if is_source is None:
+        return False
+    made_of_own, made_of_inherited = (
+        any(each.scope == "files" and is_source(each.key) for each in side)
+        for side in (inherited.own, inherited.from_bases)
+    )
+    return made_of_inherited and not made_of_own

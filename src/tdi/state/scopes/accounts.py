@@ -1,10 +1,99 @@
-"""Causes that are users and groups: their memberships, belongings, numbers and names."""
+"""Users and groups, their memberships, belongings, numbers and names, and who may become whom."""
 
 from collections import defaultdict
 
-from tdi.state.finding import Difference, Kind
-from tdi.state.fold.facts import ancestors
+from tdi.state.advice import NO_LINE, Advice, Case, joined
+from tdi.state.finding import Difference, Kind, Names, Severity
+from tdi.state.fold.facts import ancestors, said_files
 from tdi.state.fold.tree import Tree
+from tdi.state.scopes.entries import mend_entry
+from tdi.state.scopes.scope import Entries, Inherited, Scope, Stage
+
+
+def _remove_user(case: Case) -> str:
+    if case.key.endswith("#"):
+        return f"Remove the second line of {case.key.rstrip('#')} from /etc/passwd: find out who wrote it."
+    with_home = ", `remove: true`" if str(case.head.present.get("home")) in case.own_files else ""
+    return (
+        f"Add a task that removes the account (`ansible.builtin.user` with `name: {case.key}`, `state:"
+        f" absent`{with_home}){case.or_there}"
+    )
+
+
+_USER_OPTIONS = {
+    "gecos": "comment",
+    "expires": "expires",
+    "password_min_days": "password_expire_min",
+    "password_max_days": "password_expire_max",
+    "password_warning_days": "password_expire_warn",
+    "password_inactive_days": "password_expire_account_disable",
+}
+"""Attribute of a user → the option of ansible.builtin.user, where it is called otherwise."""
+
+
+def _mend_user(case: Case) -> str:
+    changed = case.changed
+    if "entry" in changed:
+        former = (case.head.a or {}).get("entry")
+        return (
+            f"Let a task name the account alike on both machines: {former} or {case.key}, with all that belongs to it."
+        )
+    if changed & {"uid", "gid"}:
+        return f"Give the account a fixed uid and gid (`ansible.builtin.user` with `name: {case.key}`, `uid`, `group`)."
+    if changed == {"groups"}:
+        return f"Set the groups as a whole (`ansible.builtin.user` with `name: {case.key}`, `groups`, `append: false`)."
+    if "password" in changed:
+        how = f"`name: {case.key}`, `password` or `password_lock`, and `update_password: always`"
+        return f"Set it in a task that does so on both machines (`ansible.builtin.user` with {how})."
+    if changed == {"password_must_change"}:
+        return (
+            f"Let a task say when the password was set (`chage --lastday DATE {case.key}`), which asks for no new one."
+        )
+    options = {_USER_OPTIONS.get(name, name) for name in changed - {"password_must_change"}}
+    more = ", `append: false`" if "groups" in options else ""
+    listed = ", ".join(f"`{option}`" for option in sorted(options))
+    return (
+        f"Set {joined(options)} explicitly in a task (`ansible.builtin.user` with `name: {case.key}`, {listed}{more})."
+    )
+
+
+def _remove_group(case: Case) -> str:
+    return (
+        f"Add a task that removes the group (`ansible.builtin.group` with `name: {case.key}`, `state: absent`)"
+        f"{case.or_there}"
+    )
+
+
+def _mend_group(case: Case) -> str:
+    changed = case.changed
+    if "entry" in changed:
+        former = (case.head.a or {}).get("entry")
+        return f"Let one task name the group alike on both machines ({former} or {case.key}), and those that use it."
+    if "administrators" in changed:
+        return f"Let a task set who administers the group (`gpasswd --administrators USERS {case.key}`)."
+    if "password" in changed:
+        return f"Let a task take the password from the group (`gpasswd --remove-password {case.key}`)."
+    if "members" in changed:
+        return "Set the groups of those users as a whole (`ansible.builtin.user` with `groups`, `append: false`)."
+    return f"Set {joined(changed)} explicitly in a task (`ansible.builtin.group` with `name: {case.key}`)."
+
+
+def _remove_range(case: Case) -> str:
+    kind, _, user = case.key.partition(":")
+    return f"Add a task that removes the line of {user} from /etc/{kind} {NO_LINE}{case.or_there}"
+
+
+def _mend_range(case: Case) -> str:
+    kind, _, user = case.key.partition(":")
+    return f"Let a task write the lines of {user} in /etc/{kind} (`usermod --add-{kind}s`, `--del-{kind}s`)."
+
+
+def _remove_key(case: Case) -> str:
+    user = case.key.partition(":")[0]
+    return (
+        f"Add a task that takes the key from {user} (`ansible.posix.authorized_key` with `user: {user}`, `state:"
+        f" absent`){case.or_there}"
+    )
 
 
 def renamed_accounts(tree: Tree) -> None:
@@ -159,3 +248,60 @@ def _homes(users: dict[str, Difference]) -> dict[tuple[str, Kind], list[tuple[Di
             if home.count("/") > 1:
                 homes[home, kind].append((user, {name, str((side or {}).get("entry"))}))
     return homes
+
+
+def _follows_bases(difference: Difference, inherited: Inherited) -> bool:
+    """Whether it is the next free range of ids, which depends on those that were handed out before."""
+    kind = difference.key.partition(":")[0]
+    taken = any(each.scope == "subids" and each.key.partition(":")[0] == kind for each in inherited.from_bases)
+    return taken and not any((difference.scope, difference.key) in base for base in inherited.bases)
+
+
+def _renamed(head: Difference, names: Names) -> str:
+    first, second = ((side or {}).get("entry") for side in (head.a, head.b))
+    return f"it is called {first} on the {names.a} machine and {second} on the {names.b} machine"
+
+
+USERS = Scope(
+    "users",
+    "user",
+    severity=Severity.SECURITY,
+    clauses={"entry": _renamed},
+    advice=Advice(remove=_remove_user, mend=_mend_user),
+    takes_entries=True,
+    follows={Stage.ACCOUNTS: (renamed_accounts, own_groups, memberships, ownership, belongings)},
+    after_machines=False,
+)
+
+GROUPS = Scope(
+    "groups",
+    "group",
+    severity=Severity.SECURITY,
+    clauses={"entry": _renamed},
+    advice=Advice(remove=_remove_group, mend=_mend_group),
+    after_machines=False,
+)
+
+SUBIDS = Scope(
+    "subids",
+    "subordinate id range",
+    advice=Advice(remove=_remove_range, mend=_mend_range),
+    follows_bases=_follows_bases,
+)
+
+SUDOERS = Scope(
+    "sudoers",
+    "sudo rule",
+    severity=Severity.SECURITY,
+    advice=Advice(mend=mend_entry),
+    comes_from=lambda rule: (*said_files(rule), rule.key.partition(":")[0]),
+    entries=Entries(edited=True),
+)
+
+AUTHORIZED_KEYS = Scope(
+    "authorized_keys",
+    "SSH key",
+    severity=Severity.SECURITY,
+    advice=Advice(remove=_remove_key, mend=mend_entry),
+    entries=Entries(edited=True),
+)

@@ -1,10 +1,76 @@
-"""Causes that are units of systemd: their files and links, what they trigger, run and listen on."""
+"""Units of systemd: their files and links, what they trigger, run and listen on."""
 
+import json
 import re
+from collections.abc import Iterator
+from typing import Any
 
-from tdi.state.finding import Difference, Kind
-from tdi.state.fold.facts import RUNLEVEL_LINK, UNIT_STATE, paths_of, template_of, unit_of
+from tdi.state.advice import ABSENT, FIND, WHOLE, Advice, Case, mend_other
+from tdi.state.finding import Difference, Kind, Severity
+from tdi.state.fold.facts import RUNLEVEL_LINK, UNIT_STATE, template_of, unit_of
 from tdi.state.fold.tree import Tree
+from tdi.state.record import RecordFile, ScopeStatus
+from tdi.state.scopes.entries import make_entry
+from tdi.state.scopes.scope import Broken, Cause, Scope, Stage, Wrong
+
+
+def _masked(head: Difference) -> bool:
+    return any(str((side or {}).get("enablement", "")).startswith("masked") for side in (head.a, head.b))
+
+
+def _remove(case: Case) -> str:
+    if "masked" in str(case.head.present.get("enablement")):
+        return (
+            f"Add a task that unmasks {case.key} (`ansible.builtin.systemd_service` with `masked: false`), or one that"
+            f" masks it on the {case.names.a} machine too."
+        )
+    fragment = str(case.head.present.get("fragment") or "/run/")
+    # What a generator wrote below /run comes of one of the other files.
+    files = [path for path in case.own_files if fragment.startswith("/run/") or path in case.declared]
+    if not files:
+        return FIND
+    # Without the unit its drop-ins would lie there for nothing.
+    dropins = [path for path in case.own_files if path.endswith(f"/{case.key}.d")]
+    removed = " and ".join([files[0], *dropins])
+    return (
+        f"Add a task that stops and disables {case.key} (`ansible.builtin.systemd_service` with `state: stopped`,"
+        f" `enabled: false`), then one that removes {removed} {ABSENT}, and let a handler reload systemd"
+        f"{case.or_there}"
+    )
+
+
+def _mend(case: Case) -> str:
+    unit, changed = case.key, case.changed
+    if "need_reload" in changed:
+        return f"Let a handler run `systemctl daemon-reload` when a file of {unit} changes."
+    enablements = {str((side or {}).get("enablement")) for side in (case.head.a, case.head.b)}
+    if "enablement" in changed and any("masked" in each for each in enablements):
+        return f"Set `masked` of {unit} explicitly in the role (`ansible.builtin.systemd_service`)."
+    if changed & {"enablement", "active"}:
+        return f"Set `enabled` and `state` of {unit} explicitly in the role (`ansible.builtin.systemd_service`)."
+    return _mend_unit_files(case)
+
+
+def _mend_unit_files(case: Case) -> str:
+    """What to do where a unit is made of other files, or these say something else."""
+    first, second = ({*((side or {}).get("dropins") or ())} for side in (case.head.a, case.head.b))
+    if any(path.startswith("/run/") for path in second - first):
+        return f"It lasts until the next boot; `systemctl revert {case.key}` takes it back now. Find out who set it."
+    if second - first:
+        removed = f"Add a task that removes {min(second - first)} {ABSENT}, and let a handler reload systemd"
+        return removed + case.or_there
+    if first - second:
+        return f"Let the task that writes {min(first - second)} also act on the {case.names.b} machine."
+    a, b = (str((side or {}).get("fragment") or "") for side in (case.head.a, case.head.b))
+    if a != b and a.startswith(_VENDOR_UNITS) and b.startswith("/etc/"):
+        hides = f"Add a task that removes {b}, which hides {a} {ABSENT}, and let a handler reload systemd"
+        return hides + case.or_there
+    edited = [m.key for m in case.group[1:] if m.scope == "files" and m.kind is Kind.CHANGED and unit_of(m.key)]
+    file = edited[0] if edited else case.head.either("fragment")
+    return WHOLE.format(file=file) if file else mend_other(case)
+
+
+_VENDOR_UNITS = ("/usr/lib/systemd/", "/lib/systemd/", "/usr/local/lib/systemd/")
 
 
 def shared_drop_ins(tree: Tree) -> None:
@@ -56,7 +122,7 @@ def unit_files(tree: Tree) -> None:
         if (name := unit_of(difference.key)) and name in units and _explains(units[name], difference.key):
             tree.hang(difference, units[name])
     for unit in units.values():
-        for path in paths_of(unit):
+        for path in tree.paths_of(unit):
             if path in tree.files:
                 tree.hang(tree.files[path], unit)
         # systemd makes a unit of a script where there is none.
@@ -171,12 +237,81 @@ def _socket_of(tree: Tree, listener: Difference) -> Difference | None:
     return None
 
 
-def boot_target(tree: Tree) -> None:
-    """What the target of the boot is called, and that it is enabled by that name, hangs below the setting."""
-    setting = tree.by_scope["system"].get("default-target")
-    if setting is None:
+def _failed(key: str, unit: dict[str, Any]) -> Wrong | None:
+    if unit.get("active") not in {"failed", "restarting"}:
+        return None
+    why = (
+        f"Unit {key} has failed." if unit["active"] == "failed" else f"Unit {key} fails and is started again and again."
+    )
+    return Wrong("active", Severity.SERVICE, why, f"See `systemctl status {key}` on the machine.")
+
+
+def _needs_reload(key: str, unit: dict[str, Any]) -> Wrong | None:
+    if unit.get("need_reload") is not True:
+        return None
+    why = f"systemd runs unit {key} as it was before its file changed."
+    return Wrong(
+        "need_reload", Severity.SERVICE, why, "Let a handler run `systemctl daemon-reload` when a unit file changes."
+    )
+
+
+_UNIT_LINKS = ("/etc/systemd/system/", "/etc/systemd/user/")
+
+
+def _dangling(record: RecordFile) -> Iterator[Broken]:
+    """Enablement links that lead to no unit file."""
+    if "files" not in record.scopes or record.scopes["files"].status is not ScopeStatus.OK:
         return
-    names = {str((side or {}).get("value")) for side in (setting.a, setting.b)}
-    for name, unit in tree.by_scope["systemd"].items():
-        if name == "default.target" or (name in names and unit.attributes == ("enablement",)):
-            tree.hang(unit, setting)
+    links: dict[str, dict[str, Any]] = {}
+    for key, text in record.objects("files"):
+        if key.startswith(_UNIT_LINKS) and '"type":"link"' in text:
+            links[key] = json.loads(text)
+    targets = {key: _resolve(key, str(link.get("target", ""))) for key, link in links.items()}
+    wanted = {target for target in targets.values() if target not in {"/dev/null", ""}}
+    missing = set(wanted)
+    if missing:
+        for key, _ in record.objects("files"):
+            missing.discard(key)
+            if not missing:
+                return
+    for key, target in targets.items():
+        if target in missing and not target.startswith("/run/"):
+            why = f"{key} enables a unit whose file {target} does not exist."
+            action = "Disable the unit before its file is removed (`enabled: false`)."
+            yield Broken("files", key, links[key], Wrong("target", Severity.SERVICE, why, action))
+
+
+def _resolve(link: str, target: str) -> str:
+    """Where a link leads, as a path with a merged /usr."""
+    parts = target.split("/") if target.startswith("/") else [*link.split("/")[:-1], *target.split("/")]
+    path: list[str] = []
+    for part in parts:
+        if part == "..":
+            path = path[:-1]
+        elif part not in {"", "."}:
+            path.append(part)
+    merged = ["usr", *path] if path[:1] == ["lib"] else path
+    return "/" + "/".join(merged)
+
+
+SYSTEMD = Scope(
+    "systemd",
+    "unit",
+    severity=Severity.SERVICE,
+    causes=(
+        Cause(
+            lambda head: "enablement" in head.attributes and _masked(head),
+            frozenset({"active", "enablement"}),
+        ),
+        Cause(
+            lambda head: (
+                "fragment" in head.attributes and not all((side or {}).get("fragment") for side in (head.a, head.b))
+            ),
+            frozenset({"active", "enablement", "fragment", "need_reload"}),
+        ),
+    ),
+    advice=Advice(make_entry, _remove, _mend),
+    follows={Stage.UNITS: (shared_drop_ins, lost_programs, unit_files, unit_effects)},
+    checks=(('"active":', _failed), ('"need_reload":', _needs_reload)),
+    looks=(_dangling,),
+)

@@ -1,11 +1,83 @@
-"""Causes that are packages: what a package brings, makes, depends on, and what the package tools keep of it."""
+"""Packages: what they bring, make and need, and what the package tools keep of them."""
 
 import re
 from collections import defaultdict
+from dataclasses import replace
 
-from tdi.state.finding import Difference, Kind
-from tdi.state.fold.facts import ancestors, is_directory, is_missing, is_modified, package_of, paths_of, unit_of
-from tdi.state.fold.tree import Tree
+from tdi.state import words
+from tdi.state.advice import Advice, Case
+from tdi.state.finding import Difference, Kind, Names, Severity
+from tdi.state.fold.facts import ancestors, is_directory, is_modified, package_of, unit_of
+from tdi.state.fold.tree import Group, Tree
+from tdi.state.scopes.scope import Cause, Inherited, Scope, Stage, example
+
+
+def _severity(difference: Difference) -> Severity:
+    removed = {side.get("status") for side in (difference.a, difference.b) if side} <= {"config-files", "not-installed"}
+    if removed or (difference.kind is Kind.CHANGED and difference.attributes == ("conffiles",)):
+        return Severity.LEFT_OVER if removed else Severity.CONFIGURATION
+    minor = {"auto", "selection", "conffiles"}
+    if difference.kind is Kind.CHANGED and {*difference.attributes} <= minor:
+        return Severity.CONFIGURATION
+    return Severity.SERVICE
+
+
+def _in_plan(head: Difference) -> str:
+    first, second = (str((side or {}).get("version", "")) for side in (head.a, head.b))
+    if head.kind is not Kind.CHANGED:
+        return first or second
+    version = f"{first} → {second}" if first != second else ""
+    if "status" in head.attributes:
+        # That it is no longer asked for follows from it.
+        return "; ".join(
+            part for part in (version, words.changes(replace(head, attributes=("status",)), set())) if part
+        )
+    others = words.changes(head, {"version"})
+    return "; ".join(part for part in (version, others) if part)
+
+
+def _make(case: Case) -> str:
+    name = case.key.partition(":")[0]
+    there = f"on the {case.names.b} machine too"
+    return f"Let the role install it {there} (`ansible.builtin.apt` with `name: {name}`, `state: present`)."
+
+
+def _remove(case: Case) -> str:
+    name = case.key.partition(":")[0]
+    if case.head.present.get("status") == "config-files":
+        return f"Add a task that purges it (`ansible.builtin.apt` with `name: {name}`, `state: absent`, `purge: true`)."
+    return (
+        f"Add a task that removes it (`ansible.builtin.apt` with `name: {name}`, `state: absent`, `purge: true`), or"
+        f" install it on the {case.names.a} machine too."
+    )
+
+
+def _mend(case: Case) -> str:
+    changed, name = case.changed, case.key.partition(":")[0]
+    if "status" in changed:
+        return (
+            "Bring the package to the same status on both machines (`ansible.builtin.apt` with"
+            f" `name: {name}`, `state: present`, or `absent` with `purge: true`)."
+        )
+    if "version" in changed:
+        return "Let the role bring it to one version on both machines (`state: latest`, or a pinned version)."
+    if "auto" in changed:
+        return f"Mark it as manual or automatic alike on both machines (`apt-mark manual {name}`, or `auto`)."
+    if "selection" in changed and "hold" not in {(side or {}).get("selection") for side in (case.head.a, case.head.b)}:
+        wanted = (case.head.a or {}).get("selection")
+        return (
+            f"Set what is wanted of it (`ansible.builtin.dpkg_selections` with `name: {name}`, `selection: {wanted}`)."
+        )
+    if "selection" in changed:
+        return f"Set or release the hold in the role (`ansible.builtin.dpkg_selections` with `name: {name}`)."
+    return "Let the role set the package's configuration files alike on both machines."
+
+
+def _is_missing(difference: Difference, package: Difference) -> bool:
+    """Whether it is a conffile that the package has on either machine, where somebody has deleted it."""
+    sides = (package.a, package.b)
+    return any(((side or {}).get("conffiles") or {}).get(difference.key) == "missing" for side in sides)
+
 
 _PACKAGE_CHANGE = {"version", "status", "architecture"}
 
@@ -26,7 +98,7 @@ def packaged_files(tree: Tree) -> None:
     for difference in tree.files.values():
         info = _PACKAGE_INFO.match(difference.key)
         cause = moved.get((info.group(1) if info else package_of(difference)) or "")
-        if cause is not None and (info or not (is_modified(difference) or is_missing(difference, cause))):
+        if cause is not None and (info or not (is_modified(difference) or _is_missing(difference, cause))):
             tree.hang(difference, cause)
         elif info:
             lists.setdefault(info.group(1), difference)
@@ -40,7 +112,7 @@ def packaged_entries(tree: Tree) -> None:
     """Units and alternatives go with the package whose file they are."""
     for scope in ("systemd", "alternatives"):
         for difference in tree.by_scope[scope].values():
-            roots = (tree.root(tree.files[path]) for path in paths_of(difference) if path in tree.files)
+            roots = (tree.root(tree.files[path]) for path in tree.paths_of(difference) if path in tree.files)
             package = next((root for root in roots if root.scope == "packages"), None)
             if package is not None:
                 tree.hang(difference, package)
@@ -177,3 +249,45 @@ def conffile_states(tree: Tree) -> None:
                 listed = tree.files.get(f"/var/lib/dpkg/info/{difference.key}.list")
                 if listed is not None and "obsolete" in {**a, **b}.values():
                     tree.hang(listed, tree.files[paths[0]])
+
+
+def _follows_bases(difference: Difference, inherited: Inherited) -> bool:
+    """Whether it is the mark as manual or automatic that a package keeps which is there already."""
+    if difference.attributes != ("auto",):
+        return False
+    place = (difference.scope, difference.key)
+    sides = zip(inherited.bases, (difference.a, difference.b), strict=True)
+    return [base[place] == side for base, side in sides if place in base] == [True]
+
+
+def _detail(group: Group, _names: Names) -> str:
+    present = group[0].present
+    return f" ({present.get('version', '?')}, {present.get('status', '?')})"
+
+
+PACKAGES = Scope(
+    "packages",
+    "package",
+    severity=_severity,
+    examples={
+        "a package or its version": (example("packages", "x", Kind.CHANGED, "version", status="installed"),),
+        "hold, automatic or manual, conffiles of a package": (
+            example("packages", "x", Kind.CHANGED, "auto", status="installed"),
+        ),
+        "a package that was removed and not purged": (example("packages", "x", Kind.ONLY_B, status="config-files"),),
+    },
+    detail=_detail,
+    causes=(Cause(lambda head: "status" in head.attributes, frozenset({"status", "version", "flag", "selection"})),),
+    in_plan=_in_plan,
+    one_text=True,
+    advice=Advice(_make, _remove, _mend),
+    takes_entries=True,
+    accounts_for_files=True,
+    follows={
+        Stage.PACKAGES: (packaged_files, packaged_entries, dependencies_of_packages, package_makes),
+        Stage.KEPT: (conffile_states, package_state, package_tools),
+    },
+    follows_bases=_follows_bases,
+    evidence=frozenset({"depends", "provides", "makes"}),
+    after_machines=False,
+)
