@@ -1,7 +1,7 @@
 """Entries that are read out of files: the file goes with its entries, an edited entry is one change."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from tdi.state.finding import Difference, Kind
 from tdi.state.fold.facts import FEW
@@ -9,8 +9,12 @@ from tdi.state.fold.tree import Tree
 from tdi.state.scopes.registry import SCOPES, known
 from tdi.state.scopes.scope import Entries
 
-_DECLARED = {name: scope.entries for name, scope in SCOPES.items() if scope.entries is not None}
-"""The scopes whose objects are read out of files."""
+
+def _declared() -> Iterator[tuple[str, Entries]]:
+    """The scopes whose objects are read out of files."""
+    for name, scope in SCOPES.items():
+        if scope.entries is not None:
+            yield name, scope.entries
 
 
 def declared_in_files(tree: Tree) -> None:
@@ -18,7 +22,7 @@ def declared_in_files(tree: Tree) -> None:
 
     Where both machines have the file, a few entries are as many edits, and each stands alone.
     """
-    for scope, told in _DECLARED.items():
+    for scope, told in _declared():
         entries = tree.by_scope[scope]
         in_file: dict[str, int] = defaultdict(int)
         for difference in entries.values():
@@ -50,7 +54,7 @@ _RIGHTS = frozenset({"mode", "owner", "group", "acl", "acl_default", "capability
 
 def hidden_entries(tree: Tree) -> None:
     """A file of an administrator that hides one of a package hangs below what this would have set."""
-    for scope in (name for name, told in _DECLARED.items() if told.hidden):
+    for scope in (name for name, told in _declared() if told.hidden):
         for difference in tree.by_scope[scope].values():
             for path in tree.paths_of(difference):
                 _, _, name = path.rpartition("lib/")
@@ -61,7 +65,7 @@ def hidden_entries(tree: Tree) -> None:
 
 def edited_entries(tree: Tree) -> None:
     """An entry that one machine has, and the one that the other has in its place in the same file, are one change."""
-    for scope, told in _DECLARED.items():
+    for scope, told in _declared():
         if not told.edited:
             continue
         by_file: dict[str, list[Difference]] = defaultdict(list)
