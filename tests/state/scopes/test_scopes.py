@@ -19,6 +19,7 @@ STATE = ROOT / "src" / "tdi" / "state"
 
 ELSEWHERE = {
     "plan.py": {*plan._ORDER},  # in which order a change works is about all of them
+    "leftovers.py": {"dpkg"},  # the program
     "target.py": {"probes"},  # the name of a setting of the collector, too
     "collector.py": {*SCOPES},  # the other side
 }

@@ -4,7 +4,8 @@ from typing import Any
 
 from tdi.state.advice import Advice, Case, mend_other
 from tdi.state.finding import Difference, Severity
-from tdi.state.scopes.files.advice import CONFLICT, merge
+from tdi.state.leftovers import original
+from tdi.state.scopes.files.advice import merge
 from tdi.state.scopes.scope import Entries, Scope, Wrong
 
 
@@ -14,9 +15,9 @@ def _severity(difference: Difference) -> Severity:
 
 def _remove(case: Case) -> str:
     kind = case.key.partition(":")[0]
-    conflict = CONFLICT.match(case.name)
-    if kind == "leftover" and conflict:
-        return merge(conflict["file"], case.name)
+    file = original(case.name)
+    if kind == "leftover" and file:
+        return merge(file, case.name)
     command = {
         "diversion": f"dpkg-divert --rename --remove {case.name}",
         "statoverride": f"dpkg-statoverride --remove {case.name}",

@@ -1,13 +1,11 @@
 """What to do about a file that differs."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from tdi.state.advice import ABSENT, WHOLE, Case, bring_back, joined, make_other, quoted
 from tdi.state.fold.facts import is_modified_conffile, package_of, unit_of
-
-CONFLICT = re.compile(r"^(?P<file>.+)\.(dpkg-(dist|new|old|bak|tmp)|ucf-(dist|new|old))$")
+from tdi.state.leftovers import original
 
 
 def make(case: Case) -> str:
@@ -18,9 +16,9 @@ def make(case: Case) -> str:
 def remove(case: Case) -> str:
     """What to do about a file that only the second machine has."""
     path, origin = case.key, case.head.present.get("origin", {})
-    conflict = CONFLICT.match(path)
-    if conflict:
-        return merge(conflict["file"], path)
+    file = original(path)
+    if file:
+        return merge(file, path)
     unit = unit_of(path)
     if unit and case.head.present.get("type") == "link" and path.startswith("/etc/systemd/"):
         return (

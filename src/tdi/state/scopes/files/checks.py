@@ -4,10 +4,8 @@ from typing import Any
 
 from tdi.state.finding import Difference, Kind, Severity
 from tdi.state.fold.facts import package_of
+from tdi.state.leftovers import UNDECIDED
 from tdi.state.scopes.scope import Wrong
-
-_LEFT_OVER_ENDINGS = (".dpkg-dist", ".dpkg-new", ".ucf-dist", ".ucf-new")
-
 
 _SHARED_DIRECTORIES = frozenset({"1777", "2777", "3777"})
 
@@ -59,7 +57,7 @@ _COMMON_MODES = {"600", "640", "644", "660", "664", "700", "710", "711", "750", 
 
 def left_over(key: str, file: dict[str, Any]) -> Wrong | None:
     """Find what a conflict about a configuration file left."""
-    if not key.endswith(_LEFT_OVER_ENDINGS) or file.get("type") == "dir":
+    if not key.endswith(UNDECIDED) or file.get("type") == "dir":
         return None
     why = f"{key} was left by a conflict about a configuration file when a package was upgraded."
     return Wrong("type", Severity.LEFT_OVER, why, "Merge it into the role's file, then remove it in a task.")

@@ -2,6 +2,7 @@
 
 from tdi.state.finding import MUST_DIFFER, Difference, Kind, Severity
 from tdi.state.fold.facts import has_privilege, is_modified_conffile
+from tdi.state.leftovers import original
 
 ACCESS = frozenset({"mode", "owner", "group", "acl", "acl_default", "capability", "xattrs"})
 """Attributes that decide who may do what with a file."""
@@ -30,11 +31,6 @@ _PROGRAM_PATHS = (
 """What runs, and what says how: units, their drop-ins, presets and generators among it."""
 
 
-_LEFT_OVER_ENDINGS = (
-    ".dpkg-dist", ".dpkg-new", ".dpkg-old", ".dpkg-bak", ".dpkg-tmp", ".ucf-dist", ".ucf-new", ".ucf-old"
-)  # fmt: skip
-
-
 def severity(difference: Difference) -> Severity:
     """How bad it is that a file differs."""
     path = difference.key
@@ -45,7 +41,7 @@ def severity(difference: Difference) -> Severity:
     whole = f"{path}/" if difference.present.get("type") == "dir" else path
     if whole.startswith(_SECURITY_PATHS) or path.endswith(_PRIVATE_KEY_ENDINGS):
         return Severity.SECURITY
-    if path.endswith(_LEFT_OVER_ENDINGS):
+    if original(path):
         return Severity.LEFT_OVER
     if _is_tampered(difference):
         return Severity.SECURITY
