@@ -9,10 +9,12 @@ import yaml
 from by_hand import compared, directory, file
 
 from tdi.errors import TdiError
-from tdi.state.compare import SECRETS_END, Result
+from tdi.state.allowances import Allowance, Direction
+from tdi.state.compare import Result
 from tdi.state.finding import Difference, Kind
 from tdi.state.noise import NoiseRule
-from tdi.state.rules import Allowance, Direction, Rules, as_yaml, load_rules
+from tdi.state.own_secrets import END
+from tdi.state.rules import Rules, as_yaml, load_rules
 from tdi.state.scopes.registry import BUILT_IN
 
 ENTRY = {"scope": "files", "match": "^/srv/x$", "reason": "made by hand"}
@@ -54,7 +56,7 @@ def test_the_ids_of_built_in_rules_are_unique():
 def test_the_search_for_shared_secrets_reaches_every_rule_about_one():
     secrets = [path for rule in BUILT_IN if rule.must_differ for path in rule.must_match]
     assert secrets
-    assert max(secrets) < SECRETS_END
+    assert max(secrets) < END
 
 
 def test_the_content_of_a_log_may_differ_its_mode_may_not(tmp_path: Path):

@@ -13,6 +13,7 @@ from tdi.errors import ExitCode, TdiError
 from tdi.outside import console
 from tdi.project import write_atomically
 from tdi.state import invariants
+from tdi.state.allowances import Allowance, Direction
 from tdi.state.compare import Comparison, Result
 from tdi.state.finding import Finding, Kind, Names
 from tdi.state.fleet.own_names import TEXTS, Adaptable, Reference, compare_machines
@@ -20,7 +21,7 @@ from tdi.state.noise import CONTENT
 from tdi.state.record import RecordFile
 from tdi.state.reports import html, markdown, terminal
 from tdi.state.reports import json as json_report
-from tdi.state.rules import Allowance, Direction, as_yaml, load_rules
+from tdi.state.rules import as_yaml, load_rules
 from tdi.state.schema import blaming
 from tdi.state.target import record as record_target
 

@@ -29,7 +29,12 @@ BYTES = 4 * 1024**3
 # What is not laid out line by line is read as a whole.
 WHOLE = 512 * 1024**2
 _decoder = json.JSONDecoder()
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
+encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+"""A value as a canonical record has it."""
+
+META = b'"meta": '
+"""What the meta line begins with, the second one of a record."""
 
 
 # What comes of reading a part of a record as something that it is not.
@@ -139,7 +144,7 @@ class RecordFile:
             head = file.readline()
             meta = file.readline()
             begin = file.readline()
-            self.meta = _member(meta, b'"meta": ')
+            self.meta = _member(meta, META)
             if begin != b'"scopes": {\n':
                 raise ValueError
             at = len(head) + len(meta) + len(begin)
@@ -181,6 +186,16 @@ def _member(line: bytes, prefix: bytes) -> dict[str, Any]:
     return value
 
 
+def meta_line(meta: Mapping[str, Any]) -> bytes:
+    """The line of a record that says what it is of."""
+    return META + encode(dict(meta)).encode() + b",\n"
+
+
+def extended_meta(line: bytes, extra: Mapping[str, Any]) -> bytes:
+    """The meta line of a record with `extra` in it; ValueError for another line."""
+    return meta_line({**_member(line, META), **extra})
+
+
 def _scope_header(line: bytes) -> tuple[str, ScopeHeader]:
     """Name and header of a scope from the line on which it begins; ValueError for another line."""
     if not line.endswith(b'"objects": {\n'):
@@ -202,7 +217,7 @@ def _open_canonical(path: Path) -> IO[bytes]:
     file = _open_plain(path)
     try:
         head = file.readline(1 << 16)
-        if head == b'{"schema": %d,\n' % SCHEMA and file.read(8) == b'"meta": ':
+        if head == b'{"schema": %d,\n' % SCHEMA and file.read(len(META)) == META:
             return file
         file.seek(0)
         data = _load(path, file)
@@ -292,7 +307,7 @@ def read_meta(path: Path) -> dict[str, Any]:
         file.seek(0)
         file.readline()
         try:
-            return _member(file.readline(), b'"meta": ')
+            return _member(file.readline(), META)
         except ValueError:
             raise DamagedRecordError(path) from None
 
@@ -311,7 +326,7 @@ def write_record(path: Path, meta: Mapping[str, Any], scopes: Scopes) -> None:
 
 
 def _write(output: IO[bytes], meta: Mapping[str, Any], scopes: Scopes) -> None:
-    output.write(b'{"schema": %d,\n"meta": %s,\n"scopes": {\n' % (SCHEMA, _encode(dict(meta)).encode()))
+    output.write(b'{"schema": %d,\n%s"scopes": {\n' % (SCHEMA, meta_line(meta)))
     counts = {}
     for number, name in enumerate(sorted(scopes)):
         header, objects = scopes[name]
@@ -326,12 +341,12 @@ def _write(output: IO[bytes], meta: Mapping[str, Any], scopes: Scopes) -> None:
             if last is not None and key <= last:
                 raise ValueError(f"{name}: {key!r} is not in order")
             output.write(b",\n" if count else b"")
-            output.write(f"{json.dumps(key)}: {_encode(attributes)}".encode())
+            output.write(f"{json.dumps(key)}: {encode(attributes)}".encode())
             last = key
             count += 1
         output.write(b"\n}}" if count else b"}}")
         counts[name] = count
-    output.write(b'\n},\n"end": {"objects": %s}}\n' % _encode(counts).encode())
+    output.write(b'\n},\n"end": {"objects": %s}}\n' % encode(counts).encode())
 
 
 _OTHER_COMPRESSION = (".zst", ".xz", ".bz2", ".lz4", ".zip")

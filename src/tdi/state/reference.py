@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tdi.errors import ExitCode
-from tdi.state import collector, explain, rules
+from tdi.state import collector, explain
+from tdi.state.allowances import Direction
 from tdi.state.finding import Kind, Severity
 from tdi.state.schema import schema
 from tdi.state.scopes.registry import BUILT_IN, SCOPES, known
@@ -126,7 +127,7 @@ def kinds() -> str:
 
 def rules_file() -> str:
     """The keys of an allowance."""
-    directions = ", ".join(f"`{direction}`" for direction in rules.Direction)
+    directions = ", ".join(f"`{direction}`" for direction in Direction)
     rows = [
         (f"`{key}`", "yes" if key in _NEEDED else "", said + (f" ({directions})" if key == "direction" else ""))
         for key, said in _KEYS.items()

@@ -3,67 +3,18 @@
 import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from tdi.errors import TdiError
-from tdi.state.finding import Difference, Kind
+from tdi.state.allowances import Allowance, Allowances, Direction
+from tdi.state.finding import Difference
 from tdi.state.noise import NoiseRule
 from tdi.state.schema import schema
 from tdi.state.scopes.registry import BUILT_IN
-
-
-class Direction(StrEnum):
-    """On which side an allowed difference may be."""
-
-    ONLY_A = Kind.ONLY_A.value
-    ONLY_B = Kind.ONLY_B.value
-    CHANGED = Kind.CHANGED.value
-    ANY = "any"
-
-
-@dataclass(frozen=True)
-class Allowance:
-    """One entry of `allow:` in the rules file."""
-
-    scope: str
-    match: str
-    reason: str
-    attributes: tuple[str, ...] = ()
-    direction: Direction = Direction.ANY
-    value: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    until: dt.date | None = None
-    """The last day on which it holds."""
-
-    @property
-    def id(self) -> str:
-        """What reports call it."""
-        return f"allow: {self.scope} {self.match}"
-
-    def covers(self, difference: Difference) -> tuple[str, ...] | None:
-        """The attributes of `difference` that it takes (none: the object on one side), or None if it has no say."""
-        if difference.scope != self.scope or self.direction not in (Direction.ANY, difference.kind.value):
-            return None
-        if not re.fullmatch(self.match, difference.key):
-            return None
-        sides = {"a": difference.a or {}, "b": difference.b or {}}
-        if any(sides[side].get(name) != wanted for side in self.value for name, wanted in self.value[side].items()):
-            return None
-        if difference.kind is not Kind.CHANGED:
-            return None if self.attributes else ()
-        taken = tuple(name for name in difference.attributes if not self.attributes or name in self.attributes)
-        return taken or None
-
-    def covers_alone(self, broken: Difference) -> bool:
-        """Whether it takes what is wrong on a machine by itself, though it was written for a difference."""
-        # There is no other side that could be as the entry says.
-        entry = replace(self, value={side: values for side, values in self.value.items() if side == "b"})
-        readings = (broken, replace(broken, kind=Kind.ONLY_B, attributes=()))
-        return any(entry.covers(reading) is not None for reading in readings)
 
 
 @dataclass(frozen=True)
@@ -81,9 +32,7 @@ class Rules:
 
     def accepting(self, broken: Difference, today: dt.date | None = None) -> Allowance | None:
         """The allowance that takes what is wrong on a machine by itself; none that has expired before `today` (UTC)."""
-        day = today or dt.datetime.now(dt.UTC).date()
-        valid = (entry for entry in self.allow if not (entry.until and entry.until < day))
-        return next((entry for entry in valid if entry.covers_alone(broken)), None)
+        return Allowances(self.allow, today).accepting(broken)
 
 
 def load_rules(path: Path | None) -> Rules:

@@ -25,6 +25,7 @@ from tdi.machines import lifecycle
 from tdi.molecule import scenario
 from tdi.outside import docker
 from tdi.project import Project
+from tdi.state.allowances import Allowance, Direction
 from tdi.state.compare import Result
 from tdi.state.finding import Severity
 from tdi.state.fleet.common_state import write_common_state
@@ -33,7 +34,7 @@ from tdi.state.fleet.own_names import Own, Reference
 from tdi.state.fleet.record import Recording, read_inventory
 from tdi.state.record import RecordFile, ScopeHeader, ScopeStatus
 from tdi.state.reports import fleet as report
-from tdi.state.rules import Allowance, Direction, Rules
+from tdi.state.rules import Rules
 from tdi.state.schema import validate
 
 MACHINE_ID = "/etc/machine-id"

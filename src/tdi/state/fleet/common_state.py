@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tdi.state.fleet.own_names import COMMON_STATE, Own, as_text, tokened
-from tdi.state.record import RecordFile, ScopeHeader, ScopeStatus, write_record
+from tdi.state.fleet.own_names import COMMON_STATE, Own, tokened
+from tdi.state.record import RecordFile, ScopeHeader, ScopeStatus, encode, write_record
 from tdi.state.rules import Rules
 
 _Form = int
@@ -112,8 +112,8 @@ class _Votes:
                     whole = attributes
                     attributes = {name: whole[name] for name in whole if not rule.takes(name, whole, whole)}
                     # Nobody has a secret in common with the common state.
-                    kept = as_text(attributes) if rule.must_differ else kept
-                yield scope, key, kept, hash(as_text(attributes))
+                    kept = encode(attributes) if rule.must_differ else kept
+                yield scope, key, kept, hash(encode(attributes))
 
     def result(self) -> dict[str, dict[str, _Form]]:
         """Scope → key → its form in the common state."""

@@ -6,7 +6,6 @@ One record and the reference are open at a time; what is kept of a host are its 
 that share it.
 """
 
-import datetime as dt
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,12 +17,14 @@ from typing import Any
 from tdi.errors import TdiError
 from tdi.machines.run import Run
 from tdi.state import explain, invariants
-from tdi.state.compare import SECRETS_END, SMALLEST_SECRET, Comparison, Result
+from tdi.state.allowances import Allowances
+from tdi.state.compare import Comparison, Result
 from tdi.state.finding import MUST_DIFFER, Difference, Finding, Kind, Names
 from tdi.state.fleet.common_state import write_common_state
 from tdi.state.fleet.own_names import Adaptable, Reference, compare_machines
 from tdi.state.fleet.record import Inventory, Recording, read_inventory, record_hosts
 from tdi.state.noise import CONTENT
+from tdi.state.own_secrets import secrets_of
 from tdi.state.record import DamagedRecordError, RecordFile
 from tdi.state.rules import Rules
 from tdi.state.schema import blaming
@@ -258,9 +259,8 @@ class _Findings:
     def __init__(self, rules: Rules) -> None:
         self.hosts: list[Host] = []
         self.suppressed: Counter[str] = Counter()
-        today = dt.datetime.now(dt.UTC).date()
-        self._allow = tuple(entry for entry in rules.allow if not (entry.until and entry.until < today))
-        self._secret_rules = [rule for rule in rules.noise_for("files") if rule.must_differ]
+        self._allow = Allowances(rules.allow)
+        self._rules = rules
         self._shared: dict[tuple[str, str], Shared] = {}
         self._variants: dict[tuple[str, str], set[int]] = {}
         self._secrets: dict[tuple[str, str], list[str]] = {}
@@ -296,7 +296,7 @@ class _Findings:
             if finding.kind is Kind.ONLY_B:
                 said.add((finding.scope, finding.key, None))
         for finding in {(finding.id, finding.why): finding for finding in broken}.values():
-            entry = next((entry for entry in self._allow if entry.covers_alone(finding.differences[0])), None)
+            entry = self._allow.accepting(finding.differences[0])
             if entry:
                 self.suppressed[entry.id] += entry.id not in taken
             elif not said & {(finding.scope, finding.key, attribute) for attribute in (None, *finding.attributes)}:
@@ -316,13 +316,8 @@ class _Findings:
 
     def add_secrets(self, name: str, record: RecordFile) -> None:
         """Note the hashes of the files of a host that no other host may share."""
-        for key, text in record.objects("files"):
-            if key > SECRETS_END:
-                break
-            if any(rule.matches(key) for rule in self._secret_rules):
-                attributes = json.loads(text)
-                if "hash" in attributes and attributes.get("size", 0) >= SMALLEST_SECRET:
-                    self._secrets.setdefault((key, attributes["hash"]), []).append(name)
+        for key, attributes in secrets_of(record, self._rules):
+            self._secrets.setdefault((key, attributes["hash"]), []).append(name)
 
     def fleet(self, reference: str, *, every_allowance_needed: bool) -> Fleet:
         """Everything together."""
@@ -330,11 +325,7 @@ class _Findings:
             if len(hosts) > 1:
                 self._add_shared_secret(key, value, hosts)
         if every_allowance_needed:
-            self._problems |= dict.fromkeys(
-                f"Nothing needs the allowance {entry.scope} {entry.match} any more ({entry.reason}): remove it."
-                for entry in self._allow
-                if entry.id not in self.suppressed
-            )
+            self._problems |= dict.fromkeys(self._allow.unneeded(self.suppressed))
         return Fleet(
             reference=reference,
             hosts=tuple(sorted(self.hosts, key=lambda host: host.name)),
@@ -349,10 +340,9 @@ class _Findings:
     def _add_shared_secret(self, key: str, value: str, hosts: list[str]) -> None:
         side = {"type": "file", "hash": value}
         difference = Difference("files", key, Kind.CHANGED, (MUST_DIFFER,), side, side)
-        for entry in self._allow:
-            if entry.covers(difference) is not None:
-                self.suppressed[entry.id] += 1
-                return
+        if entry := self._allow.covering(difference):
+            self.suppressed[entry.id] += 1
+            return
         finding = explain.describe((difference,), NAMES, {})
         why = f"{key} is the same on these hosts, and it must be one machine's own."
         self._add(replace(finding, why=why), tuple(hosts))

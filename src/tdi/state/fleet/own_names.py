@@ -18,7 +18,7 @@ from typing import Any
 from tdi.state.compare import Comparison, compare
 from tdi.state.compare import _same_machine as same_machine
 from tdi.state.finding import Names
-from tdi.state.record import RecordFile, split
+from tdi.state.record import RecordFile, encode, split
 from tdi.state.rules import Rules
 from tdi.state.scopes.registry import known
 
@@ -127,7 +127,7 @@ def tokened(record: RecordFile, own: Own) -> Iterator[Tokened]:
                 short = known(scope).after_machines
                 changed, token_key = _walk(attributes, own, short=short), own.replace(key, short=short)
             if changed != attributes or token_key != key:
-                yield Tokened(scope, key, text, token_key, as_text(changed))
+                yield Tokened(scope, key, text, token_key, encode(changed))
 
 
 def _with_tokens(record: RecordFile) -> Iterator[Tokened]:
@@ -205,11 +205,6 @@ def compare_machines(
         suppressed=dict(sorted({**comparison.suppressed, RULE: adapted}.items())),
         reasons=dict(sorted({**comparison.reasons, RULE: REASON}.items())),
     )
-
-
-def as_text(attributes: Mapping[str, Any]) -> str:
-    """The attributes of an object as a canonical record has them."""
-    return json.dumps(attributes, sort_keys=True, separators=(",", ":"))
 
 
 def _content(attributes: dict[str, Any], own: Own) -> dict[str, Any]:

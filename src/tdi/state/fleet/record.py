@@ -23,7 +23,7 @@ from tdi.machines.run import Run
 from tdi.outside import ansible_plugins, console, process
 from tdi.state import target
 from tdi.state.fleet.own_names import TEXTS
-from tdi.state.record import BYTES, RecordFile, atomic_output
+from tdi.state.record import BYTES, RecordFile, atomic_output, extended_meta
 from tdi.state.reports import printable
 from tdi.state.target import _pattern as checked_pattern
 
@@ -236,8 +236,7 @@ def _with_meta(raw: Path, output: Path, extra: Mapping[str, Any]) -> None:
     try:
         with gzip.open(raw) as source, atomic_output(output) as copy:
             first, second = source.readline(target.META_LINE), source.readline(target.META_LINE)
-            meta = {**json.loads(second.removeprefix(b'"meta": ').rstrip(b",\n")), **extra}
-            copy.write(first + b'"meta": ' + json.dumps(meta, sort_keys=True, separators=(",", ":")).encode() + b",\n")
+            copy.write(first + extended_meta(second, extra))
             size = 0
             while block := source.read(_BLOCK):
                 size += len(block)
