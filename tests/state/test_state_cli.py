@@ -15,7 +15,6 @@ from click.testing import CliRunner, Result
 
 from tdi.errors import ExitCode, TdiError
 from tdi.outside import process
-from tdi.state import cli
 from tdi.state.cli import state
 from tdi.state.fleet.common_state import write_common_state
 from tdi.state.invariants import check
@@ -229,7 +228,7 @@ def test_a_record_has_the_texts_in_which_machines_have_their_names(tmp_path: Pat
         with record(tmp_path / "x.json", {"files": {}}, hashed={"reused": 0}) as made:
             yield made
 
-    monkeypatch.setattr(cli, "record_target", recorded)
+    monkeypatch.setattr("tdi.state.target.record", recorded)
     assert tdi("record", "local://", "-o", tmp_path / "x.json", "--text", "^/etc/y$").return_value == ExitCode.HOLDS
     assert asked["text"] == (r"^/etc/(hostname|hosts|mailname)$", "^/etc/y$")
 

@@ -1,42 +1,17 @@
-"""`tdi state`: record a machine, compare two records, allow a finding."""
+"""`tdi state`: record a machine, compare two records, allow a finding.
 
-import io
-import json
-import re
-from collections.abc import Callable, Sequence
+Here are the commands with their options. What they need is imported when they are called, so that `--help` and a
+recording stay quick.
+"""
+
 from pathlib import Path
 
 import click
-from rich.console import Console
 
-from tdi.errors import ExitCode, TdiError
+from tdi.errors import ExitCode
 from tdi.outside import console
-from tdi.project import write_atomically
-from tdi.state import invariants
-from tdi.state.allowances import Allowance, Direction
-from tdi.state.compare import Comparison, Result
-from tdi.state.finding import Finding, Kind, Names
-from tdi.state.fleet.own_names import TEXTS, Adaptable, Reference, compare_machines
-from tdi.state.noise import CONTENT
-from tdi.state.record import RecordFile
-from tdi.state.reports import html, markdown, terminal
-from tdi.state.reports import json as json_report
-from tdi.state.rules import as_yaml, load_rules
-from tdi.state.schema import blaming
-from tdi.state.target import record as record_target
 
-_CODES = {
-    Result.SAME: ExitCode.HOLDS,
-    Result.DIFFERENT: ExitCode.DOES_NOT_HOLD,
-    Result.UNKNOWN: ExitCode.COULD_NOT_RUN,
-}
-_RENDERERS: dict[str, Callable[[Comparison], str]] = {
-    "json": json_report.render,
-    "markdown": markdown.render,
-    "html": html.render,
-}
-_SCENARIOS = {"fresh": "new", "upgrade": "upgraded"}
-"""What the machines of the scenarios are called in sentences."""
+_FORMS = ("text", "json", "markdown", "html")
 
 _file = click.Path(path_type=Path, dir_okay=False)
 
@@ -66,6 +41,9 @@ def record_command(
 
     Needs root and Python 3.8 on the machine; installs and leaves nothing there.
     """
+    from tdi.state.record import TEXTS  # noqa: PLC0415 (see above)
+    from tdi.state.target import record as record_target  # noqa: PLC0415
+
     with record_target(
         target, output, text=(*TEXTS, *text), exclude=exclude, scopes=scopes or None, baseline=baseline
     ) as made:
@@ -83,7 +61,7 @@ def record_command(
 @state.command("diff")
 @click.argument("a", type=_file)
 @click.argument("b", type=_file)
-@click.option("--format", "form", type=click.Choice(["text", *_RENDERERS]), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(_FORMS), default="text", show_default=True)
 @click.option("-o", "--output", type=_file, help="Write the report here instead of on standard output.")
 @click.option("--rules", type=_file, help="The rules file; without it only the built-in rules hold.")
 @click.option("--verbose", is_flag=True, help="Show every difference (text).")
@@ -102,26 +80,9 @@ def diff_command(
 
     Exits with 0 if the machines are in the same state, 1 if not, 2 if that cannot be said.
     """
-    comparison = _compare(a, b, rules, names)
-    if form == "text":
-        if output is None:
-            terminal.show(comparison, console.out, verbose=verbose)
-        else:
-            written = io.StringIO()
-            terminal.show(comparison, Console(file=written, force_terminal=False, width=10_000), verbose=verbose)
-            write_atomically(output, written.getvalue())
-    else:
-        text = _RENDERERS[form](comparison)
-        if output is None:
-            click.echo(text, nl=False)
-        else:
-            write_atomically(output, text)
-    if comparison.result is Result.UNKNOWN:
-        console.fail(
-            f"The machines could not be compared: {', '.join(comparison.not_acceptable)} not recorded completely.",
-            "Record again, or say in the rules file under acceptable_unavailable why that is acceptable.",
-        )
-    return _CODES[comparison.result]
+    from tdi.state import commands  # noqa: PLC0415 (see above)
+
+    return commands.diff(a, b, form=form, output=output, rules=rules, names=names, verbose=verbose)
 
 
 @state.command("fleet")
@@ -139,7 +100,7 @@ def diff_command(
 @click.option("--text", multiple=True, metavar="REGEX", help="Keep the text of files with such paths (^…$).")
 @click.option("--rules", type=_file, help="The rules file; without it only the built-in rules hold.")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Keep records, reports and log here.")
-@click.option("--format", "form", type=click.Choice(["text", *_RENDERERS]), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(_FORMS), default="text", show_default=True)
 @click.option("--verbose", is_flag=True, help="Show every finding (text).")
 def fleet_command(
     inventories: tuple[str, ...],
@@ -165,33 +126,20 @@ def fleet_command(
     one: a host that was not reached or not recorded completely. 2 comes before 1, for the fleet may be worse than what
     was found; the report has the differences of all others nevertheless.
     """
-    from tdi.machines.run import new_run  # noqa: PLC0415 (see below)
-    from tdi.state.fleet import compare as fleets  # noqa: PLC0415 (`--help` and small commands stay quick)
-    from tdi.state.reports import fleet as fleet_report  # noqa: PLC0415
+    from tdi.state import commands  # noqa: PLC0415 (see above)
 
-    loaded = load_rules(rules)
-    with new_run() as run:
-        found = fleets.run_fleet(
-            inventories,
-            output or run.directory,
-            reference=reference,
-            limit=limit,
-            rules=loaded,
-            text=text,
-            forks=forks,
-            become=become,
-            run=run,
-        )
-    document = json.dumps(found.as_json(), indent=2) + "\n"
-    if output:
-        write_atomically(output / "report.json", document)
-        write_atomically(output / "report.html", fleet_report.page(found))
-    if form == "text":
-        fleet_report.show(found, console.out, verbose=verbose)
-    else:
-        forms = {"json": lambda _: document, "markdown": fleet_report.render, "html": fleet_report.page}
-        click.echo(forms[form](found), nl=False)
-    return _CODES[found.result]
+    return commands.fleet(
+        inventories,
+        reference=reference,
+        limit=limit,
+        forks=forks,
+        become=become,
+        text=text,
+        rules=rules,
+        output=output,
+        form=form,
+        verbose=verbose,
+    )
 
 
 @state.command("allow")
@@ -206,60 +154,6 @@ def allow_command(finding_id: str, records: tuple[Path, Path], rules: Path | Non
     if wanted attributes (those that may differ), value (what they must be on a and b) and until (YYYY-MM-DD). An entry
     that nothing needs any more fails the comparison.
     """
-    comparison = _compare(*records, rules, None)
-    found = [finding for finding in comparison.findings if finding.id.startswith(finding_id)]
-    if not found:
-        # `tdi state fleet` tells also what is wrong on a host by itself.
-        found = [finding for finding in _broken(records) if finding.id.startswith(finding_id)]
-    if len(found) != 1:
-        raise TdiError(
-            f"No finding of this comparison has the id {finding_id}."
-            if not found
-            else f"{len(found)} findings have an id that begins with {finding_id}.",
-            "`tdi state diff` and `tdi state fleet` show the ids; the records must be the same ones.",
-        )
-    click.echo(as_yaml([narrowest(found[0], reason)]), nl=False)
-    return ExitCode.HOLDS
+    from tdi.state import commands  # noqa: PLC0415 (see above)
 
-
-def narrowest(finding: Finding, reason: str) -> Allowance:
-    """Return the allowance that takes this finding and as little else as possible."""
-    changed = finding.kind is Kind.CHANGED
-    head = finding.differences[0]
-    pinned = [name for name in finding.attributes if name not in (*CONTENT, "text_hash", "properties")]
-    value = {
-        side: {name: values[name] for name in pinned if name in values}
-        for side, values in (("a", head.a or {}), ("b", head.b or {}))
-    }
-    return Allowance(
-        scope=finding.scope,
-        match=f"^{re.escape(finding.key)}$",
-        reason=reason,
-        attributes=finding.attributes if changed else (),
-        direction=Direction(finding.kind.value),
-        value={side: values for side, values in value.items() if values} if changed else {},
-    )
-
-
-def _compare(a: Path, b: Path, rules: Path | None, names: tuple[str, str] | None) -> Comparison:
-    loaded = load_rules(rules)
-    with Reference(a) as first, Adaptable(b) as second, blaming(a, b):
-        return compare_machines(first, second, loaded, names=Names(*names) if names else _names(first, second))
-
-
-def _broken(records: Sequence[Path]) -> tuple[Finding, ...]:
-    """What is wrong on any of these machines by itself; of what is wrong on several, as the last one has it."""
-    found: dict[str, Finding] = {}
-    for path in records:
-        with RecordFile(path) as record, blaming(path):
-            found |= {finding.id: finding for finding in invariants.check(record)}
-    return tuple(found.values())
-
-
-def _names(a: RecordFile, b: RecordFile) -> Names:
-    """Name the machines after their scenarios or hosts, where that tells them apart."""
-    for part in ("scenario", "hostname", "target"):
-        first, second = a.meta.get(part), b.meta.get(part)
-        if first and second and first != second:
-            return Names(_SCENARIOS.get(first, str(first)), _SCENARIOS.get(second, str(second)))
-    return Names()
+    return commands.allow(finding_id, records, rules=rules, reason=reason)

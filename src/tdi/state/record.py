@@ -18,6 +18,9 @@ from typing import IO, Any, Self
 
 from tdi.errors import TdiError
 
+TEXTS = (r"^/etc/(hostname|hosts|mailname)$",)
+"""Files that hold the machine's name on each server: their text is recorded, for a hash tells nothing about it."""
+
 SCHEMA = 1
 AGAIN = "Record the machine again."
 GZIP_MAGIC = b"\x1f\x8b"

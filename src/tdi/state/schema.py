@@ -8,8 +8,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
 from tdi.state.record import DAMAGE, DamagedRecordError, RecordFile, split
 
 
@@ -30,6 +28,8 @@ def validate(path: Path) -> list[str]:
 
 
 def _problems(path: Path, *, whole_meta: bool = True) -> Iterator[str]:
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 (recording a machine needs the schema, and not this)
+
     whole = schema()
     meta = {name: part for name, part in whole["properties"]["meta"].items() if whole_meta or name != "required"}
     definitions = whole["$defs"]

@@ -22,9 +22,6 @@ from tdi.state.record import RecordFile, encode, split
 from tdi.state.rules import Rules
 from tdi.state.scopes.registry import known
 
-TEXTS = (r"^/etc/(hostname|hosts|mailname)$",)
-"""Files that hold the machine's name on each server: their text is recorded, for a hash tells nothing about it."""
-
 NAME = "{name}"
 ADDRESS = "{address}"
 RULE = "own-names"

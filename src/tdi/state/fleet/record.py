@@ -22,8 +22,7 @@ from tdi.machines.reaper import end_run
 from tdi.machines.run import Run
 from tdi.outside import ansible_plugins, console, process
 from tdi.state import target
-from tdi.state.fleet.own_names import TEXTS
-from tdi.state.record import BYTES, RecordFile, atomic_output, extended_meta
+from tdi.state.record import BYTES, TEXTS, RecordFile, atomic_output, extended_meta
 from tdi.state.reports import printable
 from tdi.state.target import _pattern as checked_pattern
 
