@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from by_program import two_packages
 
 from tdi import cli
 from tdi.outside import console
@@ -22,6 +23,12 @@ ENGINE = json.dumps(
     {"ServerVersion": "20.10.24", "Architecture": "x86_64", "CgroupVersion": "2", "DockerRootDir": "/nowhere"}
 )
 """What `docker info` says of an engine that answers."""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A root file system with two packages, for the collector."""
+    return two_packages(tmp_path / "machine")
 
 
 @dataclass(frozen=True)

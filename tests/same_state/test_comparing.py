@@ -13,12 +13,12 @@ import pytest
 
 from conftest import ROOT
 from tdi import settings
+from tdi.collector.scopes.registry import SCOPES
 from tdi.errors import TdiError
 from tdi.machines.machine import Machine, Part
 from tdi.machines.manifest import Manifest, in_force
 from tdi.outside import pytest_run
 from tdi.same_state import comparing
-from tdi.state.collector import SCOPES
 from tdi.state.compare import Comparison, Result, compare
 from tdi.state.finding import Finding, Kind, Severity
 from tdi.state.record import RecordFile, ScopeHeader, write_record

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 from by_hand import compared, file, only_finding, record
+from by_program import collect, write
 
-from tdi.state import collector
+from tdi.collector.leftovers import LEFT_BY, UNDECIDED, original
 from tdi.state.finding import Severity
 from tdi.state.invariants import check
-from tdi.state.leftovers import LEFT_BY, UNDECIDED, original
 
 MERGE = "Decide on the conflict that dpkg or ucf left: let the role write /etc/x.conf as it must be"
 
@@ -30,11 +30,12 @@ def test_what_only_looks_alike_is_none(path: str):
     assert original(path) is None
 
 
-def test_the_collector_looks_for_the_same_endings():
-    assert all(collector.LEFTOVER.match(f"/etc/x{ending}") for ending in LEFT_BY)
+def test_the_collector_lists_files_of_these_endings_and_no_others(root: Path):
     kinds = ("old", "new", "dist", "tmp", "bak", "remove", "backup", "conf", "save")
-    every = [f".{tool}-{kind}" for tool in ("dpkg", "ucf") for kind in kinds]
-    assert {ending for ending in every if collector.LEFTOVER.match(f"/etc/x{ending}")} == {*LEFT_BY}
+    for ending in (f".{tool}-{kind}" for tool in ("dpkg", "ucf") for kind in kinds):
+        write(root, f"/etc/x{ending}")
+    found = collect(root, scopes=["dpkg"])["dpkg"]["objects"]
+    assert {key for key in found if key.startswith("leftover:")} == {f"leftover:/etc/x{ending}" for ending in LEFT_BY}
 
 
 def test_only_a_version_that_nobody_merged_is_wrong_by_itself(tmp_path: Path):

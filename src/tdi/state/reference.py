@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tdi.collector.scopes import registry
 from tdi.errors import ExitCode
-from tdi.state import collector, explain
+from tdi.state import explain
 from tdi.state.allowances import Direction
 from tdi.state.finding import Kind, Severity
 from tdi.state.schema import schema
@@ -55,7 +56,7 @@ def scopes() -> str:
     properties = schema()["properties"]["scopes"]["properties"]
     rows = []
     for name in sorted(properties):
-        said = known(name).holds or str(collector.SCOPES[name].__doc__).strip()
+        said = known(name).holds or str(registry.SCOPES[name].__doc__).strip()
         attributes = ", ".join(f"`{attribute}`" for attribute in _attributes(name)) or "its own"
         rows.append((f"`{name}`", said, attributes))
     return _table(("scope", "what it holds", "attributes of an object"), rows)

@@ -18,13 +18,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib import resources
 from pathlib import Path
 from threading import Thread
 from typing import IO, Any
 
 from tdi import __version__
 from tdi.errors import TdiError
+from tdi.state.program import program
 from tdi.state.record import AGAIN, BYTES, RecordFile, atomic_output
 from tdi.state.schema import schema
 
@@ -38,8 +38,7 @@ SECONDS = 3600.0
 META_LINE = 1024 * 1024
 # A baseline of a million files is about 200 MB.
 BASELINE_BYTES = 512 * 1024**2
-# The line of the collector that a baseline takes the place of, and what the collector writes for the next time.
-NO_BASELINE = b'\nBASELINE = b""\n'
+# What the collector writes for the next time, in a line before the record.
 BASELINE_BEGIN = b'{"baseline": "'
 BASELINE = re.compile(rb'\{"baseline": "([A-Za-z0-9+/=]*)"\}\n')
 MESSAGE = 64 * 1024
@@ -134,7 +133,7 @@ def record(
         settings["make_baseline"] = True
     extra = {"tool": f"tdi {__version__}", "target": target, "key": None, "platform": None, "scenario": None}
     extra.update(meta or {})
-    program = _program(baseline)
+    sent = _program(baseline)
     with ExitStack() as files:
         file = files.enter_context(atomic_output(output))
         hashes = files.enter_context(atomic_output(baseline)) if baseline and "make_baseline" in settings else None
@@ -142,7 +141,7 @@ def record(
         def copy(process: subprocess.Popen[bytes], until: float) -> bytes:
             return _copy(machine, process, extra, file, hashes, until)
 
-        _collect(machine, settings, program, copy, seconds)
+        _collect(machine, settings, sent, copy, seconds)
     try:
         return RecordFile(output)
     except TdiError:
@@ -151,19 +150,18 @@ def record(
 
 
 def _program(baseline: Path | None) -> bytes:
-    """Return the source of the collector, with a baseline in it if there is one. Raises TdiError if it is none."""
-    source = resources.files("tdi.state").joinpath("collector.py").read_bytes()
+    """Return the program to send, with a baseline in it if there is one. Raises TdiError if it is none."""
     if baseline is None:
-        return source
+        return program()
     try:
         found = BASELINE.fullmatch(baseline.read_bytes())
     except FileNotFoundError:
-        return source
+        return program()
     except OSError as error:
         raise TdiError(f"The baseline {baseline} cannot be read: {error.strerror or error}.") from None
     if not found:
         raise TdiError(f"{baseline} is not a baseline, or it is damaged.", "Remove it: it is made again.")
-    return source.replace(NO_BASELINE, b'\nBASELINE = b"%s"\n' % found.group(1), 1)
+    return program(found.group(1))
 
 
 def is_baseline(file: Path) -> bool:
@@ -224,7 +222,7 @@ def command(machine: Target, settings: Mapping[str, Any], length: int) -> list[s
 def _collect(
     machine: Target,
     settings: Mapping[str, Any],
-    program: bytes,
+    sent: bytes,
     copy: Callable[[subprocess.Popen[bytes], float], bytes],
     seconds: float,
 ) -> None:
@@ -234,7 +232,7 @@ def _collect(
     tail = b""
     odd: _NotARecordError | None = None
     with tempfile.TemporaryFile() as messages:
-        with _running(command(machine, settings, len(program)), program, messages) as process:
+        with _running(command(machine, settings, len(sent)), sent, messages) as process:
             try:
                 tail = copy(process, time.monotonic() + seconds)
             except _NotARecordError as error:
@@ -257,8 +255,8 @@ def _collect(
 
 
 @contextmanager
-def _running(arguments: list[str], program: bytes, messages: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a command that reads a program, and make sure that it has ended afterwards.
+def _running(arguments: list[str], sent: bytes, messages: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a command that reads a program, `sent`, and make sure that it has ended afterwards.
 
     Its standard input stays open until it need not go on: when we are killed, the kernel closes it for us.
     """
@@ -267,7 +265,7 @@ def _running(arguments: list[str], program: bytes, messages: IO[bytes]) -> Itera
     except FileNotFoundError:
         raise TdiError(f"There is no program {arguments[0]!r} here.", f"Install {arguments[0]}.") from None
     # A connection that hangs takes no program either, and the time that it may take is watched where its output is.
-    Thread(target=_feed, args=(process, program), daemon=True).start()
+    Thread(target=_feed, args=(process, sent), daemon=True).start()
     try:
         yield process
         _close_input(process)
@@ -283,8 +281,8 @@ def _running(arguments: list[str], program: bytes, messages: IO[bytes]) -> Itera
             process.stdout.close()
 
 
-def _feed(process: subprocess.Popen[bytes], program: bytes) -> None:
-    rest = memoryview(program)
+def _feed(process: subprocess.Popen[bytes], sent: bytes) -> None:
+    rest = memoryview(sent)
     with suppress(OSError, ValueError):  # it ended, or the input was closed meanwhile
         while rest and process.stdin:
             rest = rest[process.stdin.write(rest) :]

@@ -22,6 +22,7 @@ from tdi.machines.reaper import end_run
 from tdi.machines.run import Run
 from tdi.outside import ansible_plugins, console, process
 from tdi.state import target
+from tdi.state.program import program
 from tdi.state.record import BYTES, TEXTS, RecordFile, atomic_output, extended_meta
 from tdi.state.reports import printable
 from tdi.state.target import _pattern as checked_pattern
@@ -31,7 +32,6 @@ SECONDS = int(target.SECONDS)
 
 _CALLBACKS = ansible_plugins.CALLBACKS
 _ACTIONS = ansible_plugins.ACTIONS
-_COLLECTOR = Path(__file__).parents[1] / "collector.py"
 _BLOCK = 1 << 20
 _BEYOND = "Is it Ansible's inventory? `ansible-inventory --list` shows what Ansible reads."
 
@@ -113,7 +113,9 @@ def record_hosts(
     scratch = run.directory
     raw = scratch / "raw"
     raw.mkdir(mode=0o700)
-    order = {"collector": str(_COLLECTOR), "settings": json.dumps(settings), "directory": str(raw)}
+    sent = scratch / "collector.py"
+    sent.write_bytes(program())
+    order = {"collector": str(sent), "settings": json.dumps(settings), "directory": str(raw)}
     (scratch / "order.json").write_text(json.dumps(order), encoding="utf-8")
     results = _Results(scratch / "events.jsonl", hosts, raw, records)
     command = [*_playbook(scratch, sources, hosts), *(["--forks", str(forks)] if forks else [])]

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from tdi.collector.leftovers import original
 from tdi.state.advice import Advice, Case, mend_other
 from tdi.state.finding import Difference, Severity
-from tdi.state.leftovers import original
 from tdi.state.scopes.files.advice import merge
 from tdi.state.scopes.scope import Entries, Scope, Wrong
 

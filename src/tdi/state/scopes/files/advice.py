@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tdi.collector.leftovers import original
 from tdi.state.advice import ABSENT, WHOLE, Case, bring_back, joined, make_other, quoted
 from tdi.state.fold.facts import is_modified_conffile, package_of, unit_of
-from tdi.state.leftovers import original
 
 
 def make(case: Case) -> str:

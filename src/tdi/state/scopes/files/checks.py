@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from tdi.collector.leftovers import UNDECIDED
 from tdi.state.finding import Difference, Kind, Severity
 from tdi.state.fold.facts import package_of
-from tdi.state.leftovers import UNDECIDED
 from tdi.state.scopes.scope import Wrong
 
 _SHARED_DIRECTORIES = frozenset({"1777", "2777", "3777"})

@@ -1,8 +1,8 @@
 """How bad it is that a file differs: who may do what, what runs, what is set, what was left over."""
 
+from tdi.collector.leftovers import original
 from tdi.state.finding import MUST_DIFFER, Difference, Kind, Severity
 from tdi.state.fold.facts import has_privilege, is_modified_conffile
-from tdi.state.leftovers import original
 
 ACCESS = frozenset({"mode", "owner", "group", "acl", "acl_default", "capability", "xattrs"})
 """Attributes that decide who may do what with a file."""

@@ -1,6 +1,13 @@
-"""What the package tools leave beside a configuration file where they and an administrator disagree about it."""
+"""What the package tools leave beside a configuration file where they and an administrator disagree about it.
 
-from collections.abc import Mapping
+Both sides speak of them: the collector lists them, and `tdi.state` says what to do.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 LEFT_BY: Mapping[str, str] = {
     ".dpkg-backup": "dpkg",
