@@ -154,7 +154,7 @@ def test_a_file_that_became_something_else_is_not_waited_for(root):
 
 def test_a_file_that_cannot_be_hashed_makes_the_scope_partial(root, monkeypatch):
     write(root, "/srv/big", b"x" * 10000)
-    monkeypatch.setattr("tdi.collector.files.describe.HASH_LIMIT", 4096)
+    monkeypatch.setattr("tdi.collector.files.contents.HASH_LIMIT", 4096)
     hasher = describer(root)
     found = json.loads(hasher.file(str(root / "srv/big"), "/srv/big", never))
     assert "not hashed" in found["error"]

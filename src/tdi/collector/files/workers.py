@@ -54,9 +54,9 @@ def hash_work(describer: Describer, queue: int, large: tuple[int, int], output: 
     take_all(describer, reading, lambda _: False, output)
     totals = {
         "done": describer.done,
-        "hashed": describer.hashed,
-        "bytes": describer.hashed_bytes,
-        "reused": describer.reused,
+        "hashed": describer.contents.hashed,
+        "bytes": describer.contents.hashed_bytes,
+        "reused": describer.contents.reused,
         "skipped": describer.skipped[:5],
     }
     write_all(output, encode(dict(totals, length=0)).encode() + b"\n")
@@ -76,12 +76,12 @@ def take_all(describer: Describer, queue: int, later: Callable[[bytes], bool], o
 
 def hand_over(describer: Describer, output: int) -> None:
     """Write the lines that a worker has, with their paths, and what it has for a baseline."""
-    sections = ["\0".join(describer.paths), "\n".join(describer.lines), "\0".join(describer.made)]
+    sections = ["\0".join(describer.paths), "\n".join(describer.lines), "\0".join(describer.contents.made)]
     data = [section.encode("utf-8", "surrogateescape") for section in sections]
     lengths = [len(section) for section in data]
     header = {"sections": lengths, "linked": describer.linked, "length": sum(lengths)}
     write_all(output, b"".join([encode(header).encode(), b"\n", *data]))
-    for part in (describer.paths, describer.lines, describer.made, describer.linked):
+    for part in (describer.paths, describer.lines, describer.contents.made, describer.linked):
         part.clear()
     describer.size = 0
 
