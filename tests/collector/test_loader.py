@@ -54,3 +54,11 @@ def test_a_mistake_in_a_process_of_its_own_is_told(tmp_path: Path):
     settings = json.dumps({"scopes": ["files"], "root": str(tmp_path)})
     done = subprocess.run([sys.executable, *PYTHON, settings], input=sent, capture_output=True, check=False)
     assert done.stderr.decode() == "collector: KeyError: 'mistake'\n"
+
+
+def test_a_module_that_cannot_be_imported_fails_the_record_and_is_told(tmp_path: Path):
+    sent = changed(program(), "def limits(machine", "raise KeyError('mistake')\ndef limits(machine")
+    settings = json.dumps({"root": str(tmp_path)})
+    done = subprocess.run([sys.executable, *PYTHON, settings], input=sent, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert "collector: KeyError: 'mistake'\n" in done.stderr.decode()

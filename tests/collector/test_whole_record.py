@@ -7,10 +7,10 @@ import re
 import time
 
 import pytest
-from by_program import collect, collect_bytes, write
+from by_program import changed, collect, collect_bytes, write
 
 from tdi.collector.settings import Settings
-from tdi.state.program import COLLECTOR
+from tdi.state.program import COLLECTOR, program
 from tdi.state.record import ScopeHeader, ScopeStatus, write_record
 from tdi.state.schema import validate
 
@@ -65,6 +65,17 @@ def test_one_broken_scope_costs_itself_only(root):
     assert found["packages"]["status"] == "unavailable"
     assert found["users"]["status"] == "ok"
     assert found["sudoers"]["objects"] == {}
+
+
+def test_a_process_that_dies_costs_the_scopes_that_it_still_had_to_collect(root):
+    sent = changed(program(), '    for kind in ("subuid"', '    import os; os._exit(9)\n    for kind in ("subuid"')
+    found = json.loads(collect_bytes(root, sent))["scopes"]
+    assert (found["subids"]["status"], found["subids"]["reason"]) == (
+        "unavailable",
+        "the collector's process ended early",
+    )
+    assert found["system"]["status"] == "unavailable"
+    assert found["users"]["status"] == found["files"]["status"] == "ok"
 
 
 def test_unknown_settings_are_refused():

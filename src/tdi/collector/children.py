@@ -46,8 +46,8 @@ def in_child(work: Callable[[int], None]) -> tuple[int, int]:
         os._exit(status)
 
 
-def receive(pipes: list[int], *, lifeline: int | None) -> Iterator[tuple[int, dict[str, Any], bytes]]:
-    """The (pipe, header, body) of what children write, as it comes, until each has ended; half a part is left out.
+def receive(pipes: list[int], *, lifeline: int | None) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """The (header, body) of what children write, as it comes, until each has ended; half a part is left out.
 
     NobodyWaits when the other end of standard output or of the `lifeline` is closed.
     """
@@ -80,5 +80,5 @@ def receive(pipes: list[int], *, lifeline: int | None) -> Iterator[tuple[int, di
                 size = end + 1 + header["length"]
                 if len(buffer) < size:
                     break
-                yield pipe, header, bytes(buffer[end + 1 : size])
+                yield header, bytes(buffer[end + 1 : size])
                 del buffer[:size]

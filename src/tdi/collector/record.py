@@ -10,15 +10,13 @@ import sys
 import time
 
 from tdi.collector.children import NobodyWaits, in_child, receive
-from tdi.collector.encoding import encode
 from tdi.collector.files.baseline import write_baseline
 from tdi.collector.files.result import FilesResult
 from tdi.collector.files.workers import start_hashing
+from tdi.collector.layout import write_layout
 from tdi.collector.machine import Machine
 from tdi.collector.network import own_addresses
-from tdi.collector.scopes.registry import SCOPES
 from tdi.collector.settings import Settings
-from tdi.collector.small_scopes import collect_small_scopes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,83 +52,66 @@ def meta(machine: Machine) -> dict[str, Any]:
     }
 
 
+def small_scopes(machine: Machine, pipe: int) -> None:
+    """Collect every scope but `files`, in a process of its own."""
+    # Nobody else needs these modules, and the others are at work meanwhile.
+    from tdi.collector.small_scopes import collect_small_scopes  # noqa: PLC0415
+
+    collect_small_scopes(machine, pipe)
+
+
 def record(settings: Settings, output: IO[bytes]) -> None:
     """Collect everything and write the canonical record."""
     began = time.monotonic()
     machine = Machine(settings)
-    wanted = [name for name in SCOPES if settings.scopes is None or name in settings.scopes]
     with_files = settings.scopes is None or "files" in settings.scopes
-    small_child, small_pipe = in_child(lambda pipe: collect_small_scopes(machine, pipe, wanted))
-    children = [small_child]
-    pipes = [small_pipe]
+    begun = settings.scopes == ["files"]
+    children = [] if begun else [in_child(lambda pipe: small_scopes(machine, pipe))]
     files_error = ""
     if with_files:
         try:
-            hashing = start_hashing(machine)
-            children += [child for child, _ in hashing]
-            pipes += [pipe for _, pipe in hashing]
+            children += start_hashing(machine)
         except Exception as error:
             files_error = "%s: %s" % (type(error).__name__, error)
-    scopes: dict[str, tuple[dict[str, Any], list[bytes]]] = {}
+    scopes: dict[str, tuple[str, str | None, list[bytes]]] = {}
     seconds = {}
     told: dict[str, Any] = {}
     files = FilesResult()
     try:
-        for pipe, header, body in receive(pipes, lifeline=settings.lifeline):
-            if pipe == small_pipe:
-                scopes[header["scope"]] = (header, body.split(b"\n") if body else [])
+        for header, body in receive([pipe for _, pipe in children], lifeline=settings.lifeline):
+            if "awaited" in header:
+                begun = True
+                reason = "the collector's process ended early"
+                scopes.update((name, ("unavailable", reason, [])) for name in header["awaited"])
+            elif "scope" in header:
+                scopes[header["scope"]] = (header["status"], header["reason"], body.split(b"\n") if body else [])
                 seconds[header["scope"]] = header["seconds"]
                 told.update(header["meta"])
             else:
                 files.add(header, body)
     except NobodyWaits:
-        for child in children:
+        for child, _ in children:
             os.kill(child, signal.SIGTERM)
         os._exit(1)
     files_done = time.monotonic()
-    for child in children:
+    for child, _ in children:
         os.waitpid(child, 0)
-    for name in wanted:
-        if name not in scopes:
-            scopes[name] = ({"status": "unavailable", "reason": "the collector's process ended early"}, [])
+    if not begun:
+        raise RuntimeError("no small scope could be collected")
     head = meta(machine)
     head.update(told)
     head["hashed"] = files.hashed
     if files_error:
-        scopes["files"] = ({"status": "unavailable", "reason": files_error}, [])
+        scopes["files"] = ("unavailable", files_error, [])
     elif with_files:
         lines = files.finish()
-        scopes["files"] = (files.header, lines)
+        scopes["files"] = (files.status, files.reason, lines)
         seconds["files"] = round(files_done - began, 3)
         if settings.make_baseline:
             write_baseline(output, files.baseline)
     seconds["total"] = round(time.monotonic() - began, 3)
     head["seconds"] = seconds
-    write_record(output, head, scopes)
-
-
-def write_record(
-    output: IO[bytes], head: dict[str, Any], scopes: dict[str, tuple[dict[str, Any], list[bytes]]]
-) -> None:
-    """Write the canonical layout: one object per line."""
-    write = output.write
-    write(b'{"schema": 1,\n"meta": ' + encode(head).encode("ascii") + b',\n"scopes": {\n')
-    for number, name in enumerate(sorted(scopes)):
-        header, lines = scopes[name]
-        if number:
-            write(b",\n")
-        write(
-            (
-                '"%s": {"status": "%s", "reason": %s, "objects": {\n'
-                % (name, header["status"], encode(header["reason"]))
-            ).encode("ascii")
-        )
-        # By the thousand: the whole scope as one piece would take its memory once more.
-        for at in range(0, len(lines), 1000):
-            write((b",\n" if at else b"") + b",\n".join(lines[at : at + 1000]))
-        write(b"\n}}" if lines else b"}}")
-    counts = {name: len(lines) for name, (_, lines) in scopes.items()}
-    write(b'\n},\n"end": {"objects": ' + encode(counts).encode("ascii") + b"}}\n")
+    write_layout(output, head, scopes)
     output.flush()
 
 

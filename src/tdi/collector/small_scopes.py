@@ -6,7 +6,8 @@ import signal
 import time
 
 from tdi.collector.children import OutOfTime, write_all
-from tdi.collector.encoding import encode, encode_key
+from tdi.collector.encoding import encode
+from tdi.collector.layout import object_line
 from tdi.collector.scope import Scope, status_of
 from tdi.collector.scopes.registry import SCOPES
 
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
 SCOPE_SECONDS = 60
 
 
-def collect_small_scopes(machine: Machine, output: int, wanted: list[str]) -> None:
-    """Collect every scope but `files`, each within its time, and write them to a pipe: a header line and the lines."""
+def collect_small_scopes(machine: Machine, output: int) -> None:
+    """Collect each scope that is wanted within its time, and write it to a pipe: a header line and the lines.
+
+    Which ones are to be awaited comes first.
+    """
 
     def out_of_time(*_: object) -> None:
         raise OutOfTime
@@ -28,6 +32,9 @@ def collect_small_scopes(machine: Machine, output: int, wanted: list[str]) -> No
 
     signal.signal(signal.SIGALRM, out_of_time)
     signal.signal(signal.SIGTERM, end)
+    chosen = machine.settings.scopes
+    wanted = [name for name in SCOPES if chosen is None or name in chosen]
+    write_all(output, encode({"awaited": wanted, "length": 0}).encode("ascii") + b"\n")
     for name in wanted:
         scope = Scope()
         began = time.monotonic()
@@ -44,8 +51,6 @@ def collect_small_scopes(machine: Machine, output: int, wanted: list[str]) -> No
             scope.missing(reason)
         machine.unread.clear()
         header = status_of(scope)
-        body = "\n".join(
-            encode_key(key) + ": " + encode(attributes) for key, attributes in sorted(scope.objects.items())
-        )
+        body = "\n".join(object_line(key, attributes) for key, attributes in sorted(scope.objects.items()))
         header.update(scope=name, length=len(body), seconds=round(time.monotonic() - began, 3), meta=scope.meta)
         write_all(output, (encode(header) + "\n" + body).encode("ascii"))

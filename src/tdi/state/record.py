@@ -16,12 +16,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, Any, Self
 
+from tdi.collector.layout import META, SCHEMA, meta_line, object_line, write_layout
 from tdi.errors import TdiError
 
 TEXTS = (r"^/etc/(hostname|hosts|mailname)$",)
 """Files that hold the machine's name on each server: their text is recorded, for a hash tells nothing about it."""
 
-SCHEMA = 1
 AGAIN = "Record the machine again."
 GZIP_MAGIC = b"\x1f\x8b"
 # Decompressed and re-written records up to this size stay in memory; most records are a few MB.
@@ -32,13 +32,6 @@ BYTES = 4 * 1024**3
 # What is not laid out line by line is read as a whole.
 WHOLE = 512 * 1024**2
 _decoder = json.JSONDecoder()
-
-encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
-"""A value as a canonical record has it."""
-
-META = b'"meta": '
-"""What the meta line begins with, the second one of a record."""
-
 
 # What comes of reading a part of a record as something that it is not.
 DAMAGE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
@@ -189,11 +182,6 @@ def _member(line: bytes, prefix: bytes) -> dict[str, Any]:
     return value
 
 
-def meta_line(meta: Mapping[str, Any]) -> bytes:
-    """The line of a record that says what it is of."""
-    return META + encode(dict(meta)).encode() + b",\n"
-
-
 def extended_meta(line: bytes, extra: Mapping[str, Any]) -> bytes:
     """The meta line of a record with `extra` in it; ValueError for another line."""
     return meta_line({**_member(line, META), **extra})
@@ -329,27 +317,19 @@ def write_record(path: Path, meta: Mapping[str, Any], scopes: Scopes) -> None:
 
 
 def _write(output: IO[bytes], meta: Mapping[str, Any], scopes: Scopes) -> None:
-    output.write(b'{"schema": %d,\n%s"scopes": {\n' % (SCHEMA, meta_line(meta)))
-    counts = {}
-    for number, name in enumerate(sorted(scopes)):
-        header, objects = scopes[name]
-        output.write(b",\n" if number else b"")
-        output.write(
-            f'{json.dumps(name)}: {{"status": "{header.status}", "reason": {json.dumps(header.reason)}, '
-            '"objects": {\n'.encode()
-        )
-        last = None
-        count = 0
-        for key, attributes in objects:
-            if last is not None and key <= last:
-                raise ValueError(f"{name}: {key!r} is not in order")
-            output.write(b",\n" if count else b"")
-            output.write(f"{json.dumps(key)}: {encode(attributes)}".encode())
-            last = key
-            count += 1
-        output.write(b"\n}}" if count else b"}}")
-        counts[name] = count
-    output.write(b'\n},\n"end": {"objects": %s}}\n' % encode(counts).encode())
+    lines = {
+        name: (str(header.status), header.reason, _lines(name, objects)) for name, (header, objects) in scopes.items()
+    }
+    write_layout(output, meta, lines)
+
+
+def _lines(scope: str, objects: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[bytes]:
+    last = None
+    for key, attributes in objects:
+        if last is not None and key <= last:
+            raise ValueError(f"{scope}: {key!r} is not in order")
+        yield object_line(key, attributes).encode("ascii")
+        last = key
 
 
 _OTHER_COMPRESSION = (".zst", ".xz", ".bz2", ".lz4", ".zip")

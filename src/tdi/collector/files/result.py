@@ -16,7 +16,8 @@ class FilesResult:
     """The `files` scope, put together from what the walk and the workers send."""
 
     def __init__(self) -> None:
-        self.header: dict[str, Any] = {"status": "ok", "reason": None}
+        self.status = "ok"
+        self.reason: str | None = None
         self.hashed = {"files": 0, "bytes": 0, "reused": 0}
         self.baseline: list[bytes] = []
         self._found: list[tuple[str, bytes]] = []
@@ -43,7 +44,7 @@ class FilesResult:
                 self.hashed[total] += header[of_one]
 
     def finish(self) -> list[bytes]:
-        """The lines in order, each with all names of its object; sets the header."""
+        """The lines in order, each with all names of its object; sets status and reason."""
         found = self._found
         for numbers in self._linked.values():
             if len(numbers) > 1:
@@ -59,6 +60,6 @@ class FilesResult:
                 % (self._fed - self._done, self._fed)
             )
         if self._reasons:
-            self.header = {"status": "partial", "reason": said(sorted(self._reasons))}
+            self.status, self.reason = "partial", said(sorted(self._reasons))
         found.sort()
         return [line for _, line in found]

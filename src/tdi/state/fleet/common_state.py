@@ -12,8 +12,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tdi.collector.encoding import encode
 from tdi.state.fleet.own_names import COMMON_STATE, Own, tokened
-from tdi.state.record import RecordFile, ScopeHeader, ScopeStatus, encode, write_record
+from tdi.state.record import RecordFile, ScopeHeader, ScopeStatus, write_record
 from tdi.state.rules import Rules
 
 _Form = int

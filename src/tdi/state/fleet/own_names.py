@@ -15,10 +15,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tdi.collector.encoding import encode
 from tdi.state.compare import Comparison, compare
 from tdi.state.compare import _same_machine as same_machine
 from tdi.state.finding import Names
-from tdi.state.record import RecordFile, encode, split
+from tdi.state.record import RecordFile, split
 from tdi.state.rules import Rules
 from tdi.state.scopes.registry import known
 
