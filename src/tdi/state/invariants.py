@@ -1,6 +1,7 @@
 """What must hold on every machine, looked at on its own: two that are wrong in the same way compare as equal."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -8,7 +9,7 @@ from tdi.state.finding import Difference, Finding, Kind, finding_id
 from tdi.state.fold.facts import package_of
 from tdi.state.record import RecordFile, ScopeStatus
 from tdi.state.scopes.registry import SCOPES
-from tdi.state.scopes.scope import Check, Wrong
+from tdi.state.scopes.scope import Check, Mark, Wrong
 
 
 def check(record: RecordFile) -> tuple[Finding, ...]:
@@ -20,8 +21,7 @@ def check(record: RecordFile) -> tuple[Finding, ...]:
         finding
         for name, scope in SCOPES.items()
         if scope.checks and name in record.scopes and record.scopes[name].status is ScopeStatus.OK
-        for key, text in record.objects(name)
-        for finding in _apply(name, key, text, scope.checks)
+        for finding in _apply(record, name, scope.checks)
     ]
     for scope in SCOPES.values():
         for look in scope.looks:
@@ -29,14 +29,19 @@ def check(record: RecordFile) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda found: (found.severity.rank, found.scope, found.key)))
 
 
-def _apply(scope: str, key: str, text: str, checks: tuple[tuple[str, Check], ...]) -> Iterator[Finding]:
+def _apply(record: RecordFile, scope: str, checks: tuple[tuple[Mark, Check], ...]) -> Iterator[Finding]:
     """Parse an object only where one of the marks says that a check may have something to say."""
-    # Several marks may call for one check.
-    for look in dict.fromkeys(look for mark, look in checks if mark in text or mark in key):
-        attributes = json.loads(text)
-        wrong = look(key, attributes)
-        if wrong is not None:
-            yield _finding(scope, key, attributes, wrong)
+    words = [(mark, look) for mark, look in checks if isinstance(mark, str)]
+    patterns = [(mark.search, look) for mark, look in checks if isinstance(mark, re.Pattern)]
+    for key, text in record.objects(scope):
+        called = [look for mark, look in words if mark in text or mark in key]
+        called += [look for search, look in patterns if search(text)]
+        # Several marks may call for one check.
+        for look in dict.fromkeys(called):
+            attributes = json.loads(text)
+            wrong = look(key, attributes)
+            if wrong is not None:
+                yield _finding(scope, key, attributes, wrong)
 
 
 def _finding(scope: str, key: str, attributes: Mapping[str, Any], wrong: Wrong) -> Finding:

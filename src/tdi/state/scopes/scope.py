@@ -1,5 +1,6 @@
 """What there is to say of a scope. What a scope does not say is as it is for all."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, auto
@@ -85,6 +86,10 @@ Check = Callable[[str, dict[str, Any]], Wrong | None]
 """Takes key and attributes of an object; gives what is wrong with it, if anything is."""
 
 
+Mark = str | re.Pattern[str]
+"""What stands in the key of an object or in its attributes as JSON, within one attribute: others may come beside it."""
+
+
 @dataclass(frozen=True)
 class Broken:
     """An object with what is wrong with it, where more than the object itself had to be looked at."""
@@ -166,7 +171,7 @@ class Scope:
     after_machines: bool = True
     """Its objects may be called after the machine; else a host `redis` and the user `redis` only share a word."""
 
-    checks: tuple[tuple[str, Check], ...] = ()
+    checks: tuple[tuple[Mark, Check], ...] = ()
     """What in the line of an object calls for which check; most of a million lines are never parsed."""
     looks: tuple[Callable[[RecordFile], Iterator[Broken]], ...] = ()
     """Checks that need more than one object."""

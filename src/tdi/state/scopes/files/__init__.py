@@ -1,5 +1,6 @@
 """Files: the ground that all other scopes stand on."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -113,10 +114,7 @@ FILES = Scope(
         ('"mode":"2', checks.privilege),
         ('"mode":"4', checks.privilege),
         ('"mode":"6', checks.privilege),
-        ('2","origin"', checks.world_writable),
-        ('3","origin"', checks.world_writable),
-        ('6","origin"', checks.world_writable),
-        ('7","origin"', checks.world_writable),
+        (re.compile(r'"mode":"\d{3}[2367]"'), checks.world_writable),
         ('"mode":"1', checks.odd_mode),
         ('"mode":"3', checks.odd_mode),
         (".dpkg-", checks.left_over),
