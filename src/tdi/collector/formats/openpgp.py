@@ -4,32 +4,20 @@ from __future__ import annotations
 
 import binascii
 import hashlib
-import re
 import time
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from tdi.collector.machine import Machine
 
-
-def openpgp_keys(machine: Machine, path: str) -> list[tuple[str, str]]:
+def openpgp_keys(data: bytes) -> list[tuple[str, str]]:
     """(fingerprint, date of expiry or "never") of the primary keys in a keyring; layout: RFC 4880, RFC 9580."""
-    try:
-        data = machine.bytes(path, 4 << 20)
-    except OSError:
-        return []
     if b"-----BEGIN PGP" in data:
-        blocks = re.findall(
-            rb"-----BEGIN PGP PUBLIC KEY BLOCK-----.*?\n\r?\n(.*?)(?:\n=.{4})?\s*-----END", data, re.DOTALL
-        )
         try:
-            data = b"".join(binascii.a2b_base64(block) for block in blocks)
+            data = b"".join(map(binascii.a2b_base64, armoured(data)))
         except ValueError:
             return []
     found: list[tuple[str, str]] = []
     created = 0
     for tag, body in openpgp_packets(data):
-        if tag == 6 and len(body) > 5:
+        if tag == 6 and 5 < len(body) < 1 << 16:
             if body[0] == 4:
                 fingerprint = hashlib.sha1(b"\x99" + len(body).to_bytes(2, "big") + body).hexdigest()  # noqa: S324 - RFC
             else:
@@ -41,6 +29,18 @@ def openpgp_keys(machine: Machine, path: str) -> list[tuple[str, str]]:
             if lifetime is not None:
                 expires = time.strftime("%Y-%m-%d", time.gmtime(created + lifetime)) if lifetime else "never"
                 found[-1] = (found[-1][0], expires)
+    return found
+
+
+def armoured(data: bytes) -> list[bytes]:
+    """The keys in a file of text, in base64: what is between the blank line and the check sum of each block."""
+    found = []
+    for block in data.split(b"-----BEGIN PGP PUBLIC KEY BLOCK-----")[1:]:
+        inside, end, _ = block.partition(b"-----END")
+        _, blank, text = inside.replace(b"\r\n", b"\n").partition(b"\n\n")
+        text = text.rstrip()
+        if end and blank:
+            found.append(text[:-6] if text[-6:-4] == b"\n=" else text)
     return found
 
 
@@ -75,12 +75,12 @@ def openpgp_lifetime(signature: bytes) -> int | None:
         return None
     hashed = signature[6 : 6 + int.from_bytes(signature[4:6], "big")]
     at = 0
-    while at < len(hashed):
+    while at + 1 < len(hashed):
         length = hashed[at]
         at += 1
         if length >= 192:
             length, at = ((length - 192) << 8) + hashed[at] + 192, at + 1
-        if length and hashed[at] & 0x7F == 9:
-            return int.from_bytes(hashed[at + 1 : at + length], "big")
+        if length == 5 and hashed[at : at + 1] and hashed[at] & 0x7F == 9:
+            return int.from_bytes(hashed[at + 1 : at + 5], "big")
         at += length
     return None

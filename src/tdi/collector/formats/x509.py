@@ -24,7 +24,7 @@ OIDS = {
 def pem_blocks(data: bytes, kind: bytes) -> list[bytes]:
     """The decoded blocks of a kind in a PEM file."""
     found = []
-    for body in re.findall(rb"-----BEGIN " + kind + rb"-----\s+([A-Za-z0-9+/=\s]+)-----END", data):
+    for body in re.findall(rb"-----BEGIN " + kind + rb"-----\s([A-Za-z0-9+/=\s]+)-----END", data):
         try:
             found.append(binascii.a2b_base64(body))
         except ValueError:
@@ -53,7 +53,9 @@ def der(data: bytes) -> list[tuple[int, bytes, bytes]]:
 
 
 def oid(data: bytes) -> str:
-    """An object identifier as text, by its short name where it is one that is used here."""
+    """An object identifier as text, by its short name where it is one that is used here; ValueError for a huge one."""
+    if len(data) > 64:
+        raise ValueError("an object identifier without end")
     numbers = [data[0] // 40, data[0] % 40]
     value = 0
     for byte in data[1:]:
@@ -134,12 +136,12 @@ def alternative_names(data: bytes) -> list[str]:
     return found
 
 
-def public_parts(data: bytes) -> list[bytes]:
+def public_parts(data: bytes, *, inside: bool = False) -> list[bytes]:
     """The bytes of a private key that are part of its public key, too: an RSA modulus or a point of a curve."""
     try:
         fields = der(der(data)[0][1])
-        if len(fields) >= 3 and fields[1][0] == 0x30 and fields[2][0] == 0x04:  # PKCS #8: the key is inside
-            return public_parts(fields[2][1])
+        if len(fields) >= 3 and fields[1][0] == 0x30 and fields[2][0] == 0x04 and not inside:  # PKCS #8: it is inside
+            return public_parts(fields[2][1], inside=True)
         if len(fields) >= 9:  # PKCS #1: version, modulus, …
             return [fields[1][1]]
         return [der(content)[0][1][1:] for tag, content, _ in fields if tag == 0xA1]

@@ -1,4 +1,4 @@
-"""Alternatives."""
+"""Which program update-alternatives has chosen."""
 
 from __future__ import annotations
 

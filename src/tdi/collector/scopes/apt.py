@@ -1,4 +1,4 @@
-"""apt."""
+"""Where packages come from, and whose word is taken for them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,11 @@ def apt(machine: Machine, scope: Scope) -> None:
             known["components"] = sorted({*known["components"], *attributes.pop("components").split()})
             known.update((name, redact_value(name, value)) for name, value in attributes.items())
     for path in sorted(keyrings):
-        for fingerprint, expires in openpgp_keys(machine, path):
+        try:
+            keys = openpgp_keys(machine.bytes(path, 4 << 20))
+        except OSError:
+            continue
+        for fingerprint, expires in keys:
             known = scope.objects.setdefault("key:" + fingerprint, {"files": [], "expires": expires})
             known["files"] = sorted({*known["files"], path})
     for path in config_files(machine, "/etc/apt/preferences", "/etc/apt/preferences.d", (".pref", "")):

@@ -1,4 +1,4 @@
-"""cron, anacron and at."""
+"""Jobs that cron, anacron and at run."""
 
 from __future__ import annotations
 

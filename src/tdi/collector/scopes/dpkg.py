@@ -1,4 +1,4 @@
-"""dpkg."""
+"""What dpkg was told to do differently, and what it left unfinished."""
 
 from __future__ import annotations
 

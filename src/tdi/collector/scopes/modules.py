@@ -1,4 +1,4 @@
-"""Kernel modules."""
+"""Modules of the kernel: what is loaded at boot, kept out or given options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mounts."""
+"""What is mounted, and what is to be."""
 
 from __future__ import annotations
 

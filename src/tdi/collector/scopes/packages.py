@@ -1,4 +1,4 @@
-"""Packages."""
+"""What dpkg has installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The packet filter."""
+"""What the network may reach, by the rules of the packet filter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kernel parameters."""
+"""Parameters of the kernel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the machine is set to as a whole."""
+"""What holds for the machine as a whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The units of systemd."""
+"""The units of systemd: what is enabled, what runs, and by which settings."""
 
 from __future__ import annotations
 
