@@ -20,16 +20,20 @@ class Sources:
     def __init__(self, texts: dict[str, str]) -> None:
         self.texts = texts
 
+    def path_of(self, name: str) -> str:
+        """The path of a module, "" for one that is not ours."""
+        file = name.replace(".", "/")
+        return next((path for path in (file + ".py", file + "/__init__.py") if path in self.texts), "")
+
     def find_spec(self, name: str, _path: object = None, _target: object = None) -> ModuleSpec | None:
         """Where a module is, None for one that is not ours."""
-        file = name.replace(".", "/")
+        path = self.path_of(name)
+        if not path:
+            return None
         loader: Any = self  # one by what it does: importing the class of loaders takes a millisecond
-        for path, is_package in ((file + ".py", False), (file + "/__init__.py", True)):
-            if path in self.texts:
-                spec = ModuleSpec(name, loader, origin=path, is_package=is_package)
-                spec.has_location = True
-                return spec
-        return None
+        spec = ModuleSpec(name, loader, origin=path, is_package=path.endswith("__init__.py"))
+        spec.has_location = True
+        return spec
 
     def create_module(self, _spec: ModuleSpec) -> None:
         """Leave it to Python."""
@@ -41,7 +45,7 @@ class Sources:
 
     def get_source(self, name: str) -> str:
         """The text of a module, for the lines in a traceback."""
-        return self.texts[str(sys.modules[name].__file__)]
+        return self.texts[self.path_of(name)]
 
 
 def run(texts: dict[str, str], baseline: bytes) -> None:

@@ -9,10 +9,9 @@ import signal
 import sys
 import time
 
-from tdi.collector.children import NobodyWaits, in_child, receive
+from tdi.collector.children import NobodyWaits, receive
 from tdi.collector.files.baseline import write_baseline
 from tdi.collector.files.result import FilesResult
-from tdi.collector.files.workers import start_hashing
 from tdi.collector.layout import write_layout
 from tdi.collector.machine import Machine
 from tdi.collector.network import own_addresses
@@ -52,38 +51,34 @@ def meta(machine: Machine) -> dict[str, Any]:
     }
 
 
-def small_scopes(machine: Machine, pipe: int) -> None:
-    """Collect every scope but `files`, in a process of its own."""
-    # Nobody else needs these modules, and the others are at work meanwhile.
-    from tdi.collector.small_scopes import collect_small_scopes  # noqa: PLC0415
-
-    collect_small_scopes(machine, pipe)
-
-
 def record(settings: Settings, output: IO[bytes]) -> None:
     """Collect everything and write the canonical record."""
     began = time.monotonic()
     machine = Machine(settings)
     with_files = settings.scopes is None or "files" in settings.scopes
-    begun = settings.scopes == ["files"]
-    children = [] if begun else [in_child(lambda pipe: small_scopes(machine, pipe))]
+    children = []
+    scopes: dict[str, tuple[str, str | None, list[bytes]]] = {}
+    # Each part is imported just before it starts; what collects the small scopes takes longest, so it comes first.
+    if settings.scopes != ["files"]:
+        from tdi.collector.small_scopes import start_collecting  # noqa: PLC0415
+
+        names, collecting = start_collecting(machine)
+        scopes.update((name, ("unavailable", "the collector's process ended early", [])) for name in names)
+        children.append(collecting)
     files_error = ""
     if with_files:
+        from tdi.collector.files.workers import start_hashing  # noqa: PLC0415
+
         try:
             children += start_hashing(machine)
         except Exception as error:
             files_error = "%s: %s" % (type(error).__name__, error)
-    scopes: dict[str, tuple[str, str | None, list[bytes]]] = {}
     seconds = {}
     told: dict[str, Any] = {}
     files = FilesResult()
     try:
         for header, body in receive([pipe for _, pipe in children], lifeline=settings.lifeline):
-            if "awaited" in header:
-                begun = True
-                reason = "the collector's process ended early"
-                scopes.update((name, ("unavailable", reason, [])) for name in header["awaited"])
-            elif "scope" in header:
+            if "scope" in header:
                 scopes[header["scope"]] = (header["status"], header["reason"], body.split(b"\n") if body else [])
                 seconds[header["scope"]] = header["seconds"]
                 told.update(header["meta"])
@@ -96,8 +91,6 @@ def record(settings: Settings, output: IO[bytes]) -> None:
     files_done = time.monotonic()
     for child, _ in children:
         os.waitpid(child, 0)
-    if not begun:
-        raise RuntimeError("no small scope could be collected")
     head = meta(machine)
     head.update(told)
     head["hashed"] = files.hashed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 
-from tdi.collector.children import OutOfTime, write_all
+from tdi.collector.children import OutOfTime, in_child, write_all
 from tdi.collector.encoding import encode
 from tdi.collector.layout import object_line
 from tdi.collector.scope import Scope, status_of
@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 SCOPE_SECONDS = 60
 
 
-def collect_small_scopes(machine: Machine, output: int) -> None:
-    """Collect each scope that is wanted within its time, and write it to a pipe: a header line and the lines.
+def start_collecting(machine: Machine) -> tuple[list[str], tuple[int, int]]:
+    """Start a process that collects the small scopes; their names, and (pid, pipe of its results)."""
+    chosen = machine.settings.scopes
+    names = [name for name in SCOPES if chosen is None or name in chosen]
+    return names, in_child(lambda output: collect_small_scopes(machine, output, names))
 
-    Which ones are to be awaited comes first.
-    """
+
+def collect_small_scopes(machine: Machine, output: int, names: list[str]) -> None:
+    """Collect scopes, each within its time, and write them to a pipe: a header line and the lines."""
 
     def out_of_time(*_: object) -> None:
         raise OutOfTime
@@ -32,10 +36,7 @@ def collect_small_scopes(machine: Machine, output: int) -> None:
 
     signal.signal(signal.SIGALRM, out_of_time)
     signal.signal(signal.SIGTERM, end)
-    chosen = machine.settings.scopes
-    wanted = [name for name in SCOPES if chosen is None or name in chosen]
-    write_all(output, encode({"awaited": wanted, "length": 0}).encode("ascii") + b"\n")
-    for name in wanted:
+    for name in names:
         scope = Scope()
         began = time.monotonic()
         signal.setitimer(signal.ITIMER_REAL, SCOPE_SECONDS)
