@@ -104,10 +104,12 @@ def test_what_lets_a_single_user_in_is_installed_where_it_is_missing(host: Fakes
 
 
 @pytest.mark.usefixtures("sudo")
-@pytest.mark.parametrize("why", ["no group", "a member"])
+@pytest.mark.parametrize("why", ["no group", "a member", "root"])
 def test_where_no_group_helps_nothing_is_tried(host: Fakes, monkeypatch: pytest.MonkeyPatch, why: str):
     if why == "no group":
         monkeypatch.setattr(access, "_group_of", lambda _: None)
+    elif why == "root":
+        monkeypatch.setattr(os, "geteuid", lambda: 0)
     else:
         monkeypatch.setattr(access, "_groups_of_session", lambda: {"engineers"})
     with pytest.raises(TdiError, match="permission denied"):

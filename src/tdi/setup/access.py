@@ -33,7 +33,7 @@ def gain(refused: docker.EngineRefusesError) -> docker.Engine:
     where = docker.endpoint()
     socket = Path(where.removeprefix("unix://") if where.startswith("unix://") else "/var/run/docker.sock")
     group = _group_of(socket)
-    if group is None or group.gr_name in _groups_of_session():
+    if group is None or os.geteuid() == 0 or group.gr_name in _groups_of_session():
         raise TdiError(refused.what, f"No group lets this user in: run this as root, or see who may use {socket}.")
     user = _user()
     join = f"sudo usermod --append --groups {group.gr_name} {user}"
