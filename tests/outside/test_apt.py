@@ -76,6 +76,17 @@ def test_a_suite_is_served_when_apt_can_download_its_release_file(helper: Path):
     assert not archive.serves(Platform("debian-99", "debian", "debian:99", "zzz", ("main",)))
 
 
+def test_an_archive_that_does_not_answer_is_not_taken_for_one_without_the_suite(helper: Path):
+    archive = apt.Mirror("debian", "http://a.example.org/debian/", "http://a.example.org/debian/")
+    failed = "E: Failed to fetch http://a.example.org/x"
+    helper.write_text(f'#!/bin/sh\necho "{failed}  404  Not Found [IP: 192.0.2.1 80]" >&2; exit 100\n')
+    assert not archive.serves(DEBIAN_13)
+    helper.write_text(f'#!/bin/sh\necho "{failed}  Could not connect to a.example.org:80" >&2; exit 100\n')
+    with pytest.raises(TdiError, match=r"mirror does not answer: Could not connect to a\.example\.org:80") as error:
+        archive.serves(DEBIAN_13)
+    assert "apt-get update" in error.value.remedy
+
+
 def test_packages_are_installed_without_a_question(fakes: Fakes, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     program = fakes("apt-get", 'test "$DEBIAN_FRONTEND" = noninteractive')

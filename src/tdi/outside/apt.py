@@ -28,6 +28,8 @@ _UNREACHABLE = re.compile(
 )
 """How apt says that a mirror does not answer."""
 
+_CHECK = "Check `sudo apt-get update`, and begin again."
+
 
 @dataclass(frozen=True)
 class Mirror:
@@ -47,11 +49,20 @@ class Mirror:
         ]
 
     def serves(self, platform: Platform) -> bool:
-        """Whether the archive has the release of `platform`; asked through apt, so that its proxies hold."""
+        """Whether the archive has the release of `platform`; asked through apt, so that its proxies hold.
+
+        Raises TdiError where the archive does not answer.
+        """
         with tempfile.TemporaryDirectory(prefix="tdi-") as directory:
-            command = [_HELPER, "-o", "APT::Sandbox::User=root", "download-file"]
+            command = [_HELPER, "-o", "APT::Sandbox::User=root", "-o", "Acquire::Retries=1", "download-file"]
             address = f"{self.archive.rstrip('/')}/dists/{platform.suite}/InRelease"
-            return process.run([*command, address, f"{directory}/InRelease"], check=False, timeout=60).ok
+            english = {**os.environ, "LC_ALL": "C"}
+            done = process.run(
+                [*command, address, f"{directory}/InRelease"], check=False, env=english, timeout=_LONGEST
+            )
+        if no_answer := _no_answer(done):
+            raise TdiError(f"This host's apt mirror does not answer: {no_answer}", _CHECK)
+        return done.ok
 
 
 def of_host() -> Mirror | None:
@@ -99,10 +110,7 @@ def install(packages: Sequence[str], purpose: str) -> None:
     if done.ok:
         return
     if no_answer := _no_answer(done) or _no_answer(updated):
-        raise TdiError(
-            f"{words} could not be installed, for a package mirror does not answer: {no_answer}",
-            "Check `sudo apt-get update`, and begin again.",
-        )
+        raise TdiError(f"{words} could not be installed, for a package mirror does not answer: {no_answer}", _CHECK)
     raise TdiError(f"{words} could not be installed: {done.last_line}", by_hand)
 
 
