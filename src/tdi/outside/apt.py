@@ -98,10 +98,9 @@ def install(packages: Sequence[str], purpose: str) -> None:
     is not possible.
     """
     words = " ".join(package.partition("|")[0] for package in packages)
-    by_hand = f"Install it yourself: sudo apt-get install {words}"
     prefix = may_install()
     if not shutil.which("apt-get") or prefix is None:
-        raise TdiError(f"{purpose} needs {words}, and installing it needs root or passwordless sudo.", by_hand)
+        raise TdiError(f"{purpose} needs {words}, and installing it needs root or passwordless sudo.", _by_hand(words))
     # A mirror of something else that does not answer is no reason to stop; the cause may be needed further down.
     updated = _apt_get(prefix, ["update"])
     chosen = list(dict.fromkeys(_chosen(package) for package in packages))
@@ -109,9 +108,14 @@ def install(packages: Sequence[str], purpose: str) -> None:
     done = _apt_get(prefix, ["install", "--yes", "--no-install-recommends", "--no-remove", *chosen])
     if done.ok:
         return
+    words = " ".join(chosen)
     if no_answer := _no_answer(done) or _no_answer(updated):
         raise TdiError(f"{words} could not be installed, for a package mirror does not answer: {no_answer}", _CHECK)
-    raise TdiError(f"{words} could not be installed: {done.last_line}", by_hand)
+    raise TdiError(f"{words} could not be installed: {done.last_line}", _by_hand(words))
+
+
+def _by_hand(words: str) -> str:
+    return f"Install it yourself: sudo apt-get install {words}"
 
 
 def _apt_get(prefix: Sequence[str], words: Sequence[str]) -> process.Completed:
