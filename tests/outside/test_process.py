@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from conftest import Fakes
 from tdi.errors import TdiError
 from tdi.machines.run import Interrupted
 from tdi.outside import process
+
+KILL = "import os, sys; os.killpg(-int(sys.argv[1]), 15)"
 
 SLEEPER = "sleep 60 & echo $! > {}; wait"
 
@@ -113,6 +116,41 @@ def test_an_interrupt_of_an_attached_program_ends_it_and_its_children(tmp_path: 
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, former)
     assert gone(started(file))
+
+
+def test_what_runs_as_root_through_sudo_is_ended_through_sudo(
+    fakes: Fakes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    real, file = os.killpg, tmp_path / "pid"
+
+    def not_permitted(*_: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "killpg", not_permitted)
+    fakes("sudo", f'[ "$*" = "--non-interactive kill -TERM -- $5" ] && exec {sys.executable} -c "{KILL}" "$5"')
+    try:
+        with pytest.raises(TdiError, match="did not end within"):
+            process.run(["sh", "-c", SLEEPER.format(file)], timeout=0.3)
+    finally:
+        monkeypatch.setattr(os, "killpg", real)
+    assert gone(started(file))
+
+
+def test_a_program_that_outlives_us_is_not_waited_for_and_its_end_is_known(tmp_path: Path):
+    file = tmp_path / "end"
+    code = process.start_outliving(["sh", "-c", f"until [ -e {file} ]; do sleep 0.05; done; exit 3"])
+    assert code() is None
+    file.touch()
+    for _ in range(100):
+        if code() is not None:
+            break
+        time.sleep(0.05)
+    assert code() == 3
+
+
+def test_a_program_that_cannot_outlive_us_is_named():
+    with pytest.raises(TdiError, match="no-such-program-here could not be started"):
+        process.start_outliving(["no-such-program-here"])
 
 
 def test_an_attached_programs_exit_code_is_returned():

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 from importlib import metadata
 from pathlib import Path
 
@@ -73,9 +74,8 @@ def _in_project(project: Project, arguments: list[str]) -> int:
         )
     if words[0] != _SELF_CONTAINED or "--destroy=never" in arguments or "never" in arguments:
         run_id = "dev" + hashlib.sha256(str(project.root).encode()).hexdigest()[:5]
-        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tdi" / run_id
         os.environ["TDI_RUN_ID"] = run_id
-        return _molecule(arguments, ansible.environment(home))
+        return _molecule(arguments, ansible.environment(_lasting_home(run_id)))
     with run.new_run() as this:
         events = this.directory / "events.jsonl"
         tests = this.directory / "tests.jsonl"
@@ -89,6 +89,21 @@ def _in_project(project: Project, arguments: list[str]) -> int:
         if code == 0:
             _believe(project, events, tests)
         return code
+
+
+def _lasting_home(run_id: str) -> Path:
+    """Where Molecule finds again what it knows of a machine. Raises TdiError where it cannot be written."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tdi" / run_id
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home):
+            pass
+    except OSError as error:
+        raise TdiError(
+            f"Molecule cannot keep what it knows of the machine in {home}: {error.strerror}.",
+            "Name a directory that can be written: XDG_CACHE_HOME. `molecule test` needs none.",
+        ) from None
+    return home
 
 
 def _quick_version(directory: Path, path: str) -> Path:

@@ -142,6 +142,19 @@ def run_attached(command: Sequence[str], env: Mapping[str, str]) -> int:
         raise
 
 
+def start_outliving(command: Sequence[str]) -> Callable[[], int | None]:
+    """Start a program that outlives this process; what is returned says its exit code, or None while it runs.
+
+    Raises TdiError where it cannot be started.
+    """
+    nothing = subprocess.DEVNULL
+    try:
+        child = subprocess.Popen(command, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True)
+    except OSError as error:
+        raise TdiError(f"{command[0]} could not be started: {error.strerror}.") from None
+    return child.poll
+
+
 def _communicate(
     child: subprocess.Popen[bytes],
     feed: bytes | None,
@@ -168,8 +181,13 @@ def _communicate(
 
 
 def _end_group(group: int) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        try:
+            os.killpg(group, signal.SIGKILL)
+        except PermissionError:
+            # It runs as root, through sudo. It may clean up: what bootstraps a machine has file systems mounted.
+            ended = ["sudo", "--non-interactive", "kill", "-TERM", "--", f"-{group}"]
+            subprocess.run(ended, stdin=subprocess.DEVNULL, capture_output=True, check=False)
 
 
 def first_line(text: str) -> str:
