@@ -11,7 +11,8 @@ from tdi import __version__
 from tdi.errors import ExitCode, TdiError
 from tdi.machines import run
 from tdi.outside import console
-from tdi.project import Project, write_atomically
+from tdi.outside.files import write_atomically
+from tdi.project import Project
 from tdi.state.cli import state
 
 json_option = click.option(

@@ -13,7 +13,8 @@ from tdi.machines.machine import Machine, Part
 from tdi.molecule import scenario
 from tdi.outside import ansible, docker
 from tdi.outside.console import say
-from tdi.project import Project, write_atomically
+from tdi.outside.files import write_atomically
+from tdi.project import Project
 from tdi.same_state import kept_records
 from tdi.same_state.blame import blame_for
 from tdi.state import invariants, target

@@ -13,7 +13,8 @@ from tdi.errors import TdiError
 from tdi.machines import manifest
 from tdi.machines.machine import Machine
 from tdi.outside import docker
-from tdi.project import Project, fingerprint, write_atomically
+from tdi.outside.files import write_atomically
+from tdi.project import Project, fingerprint
 from tdi.state import target
 from tdi.state.compare import Result
 from tdi.state.finding import Finding

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from tdi.errors import ExitCode, TdiError
 from tdi.outside import console
-from tdi.project import write_atomically
+from tdi.outside.files import write_atomically
 from tdi.state import invariants
 from tdi.state.allowances import Allowance, Direction
 from tdi.state.compare import Comparison, Result

@@ -14,7 +14,8 @@ from tdi.machines.manifest import Manifest, in_force
 from tdi.machines.run import Run
 from tdi.molecule import scenario
 from tdi.outside import ansible, docker, pytest_run
-from tdi.project import Project, kept, write_atomically
+from tdi.outside.files import write_atomically
+from tdi.project import Project, kept
 from tdi.same_state import comparing, kept_records
 from tdi.settings import LATER
 from tdi.state import plan
