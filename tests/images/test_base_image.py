@@ -54,7 +54,7 @@ def serves(fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]
             apt.Mirror(distribution, "http://deb.example.org/", "http://deb.example.org/") if distribution else None
         )
         monkeypatch.setattr(apt, "of_host", lambda: archive)
-        monkeypatch.setattr(apt.Mirror, "serves", lambda _, platform: platform.suite in suites)
+        monkeypatch.setattr(apt.Mirror, "serves", lambda _, suite: suite in suites)
 
     set_up(None)
     monkeypatch.setattr(base_image, "_host_architecture", lambda: "amd64")

@@ -7,10 +7,8 @@ import pytest
 
 from conftest import Fakes
 from tdi.errors import TdiError
-from tdi.images.platforms import Platform
 from tdi.outside import apt
 
-DEBIAN_13 = Platform("debian-13", "debian", "debian:13", "trixie", ("main",))
 MIXED = """\
 Debian bookworm-backports http://backports.example.org/debian/
 Docker bookworm https://packages.example.org/docker
@@ -39,7 +37,7 @@ def test_the_archive_and_the_security_suite_are_those_of_the_distribution(fakes:
     assert found == apt.Mirror(
         "debian", "http://deb.example.org/debian/", "http://security.example.org/debian-security/"
     )
-    assert found.sources(DEBIAN_13) == [
+    assert found.sources("trixie", ["main"]) == [
         "deb http://deb.example.org/debian/ trixie main",
         "deb http://deb.example.org/debian/ trixie-updates main",
         "deb http://security.example.org/debian-security/ trixie-security main",
@@ -72,18 +70,18 @@ def test_a_suite_is_served_when_apt_can_download_its_release_file(helper: Path):
     helper.write_text(
         '#!/bin/sh\ncase "$*" in *" http://deb.example.org/debian/dists/trixie/InRelease "*) ;; *) exit 1;; esac\n'
     )
-    assert archive.serves(DEBIAN_13)
-    assert not archive.serves(Platform("debian-99", "debian", "debian:99", "zzz", ("main",)))
+    assert archive.serves("trixie")
+    assert not archive.serves("zzz")
 
 
 def test_an_archive_that_does_not_answer_is_not_taken_for_one_without_the_suite(helper: Path):
     archive = apt.Mirror("debian", "http://a.example.org/debian/", "http://a.example.org/debian/")
     failed = "E: Failed to fetch http://a.example.org/x"
     helper.write_text(f'#!/bin/sh\necho "{failed}  404  Not Found [IP: 192.0.2.1 80]" >&2; exit 100\n')
-    assert not archive.serves(DEBIAN_13)
+    assert not archive.serves("trixie")
     helper.write_text(f'#!/bin/sh\necho "{failed}  Could not connect to a.example.org:80" >&2; exit 100\n')
     with pytest.raises(TdiError, match=r"mirror does not answer: Could not connect to a\.example\.org:80") as error:
-        archive.serves(DEBIAN_13)
+        archive.serves("trixie")
     assert "apt-get update" in error.value.remedy
 
 

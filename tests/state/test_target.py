@@ -522,7 +522,7 @@ def root_file_system(suite: str) -> str:
         return name
     platform = Platform(f"test-{suite}", "debian", "", suite, ("main",))
     archive = apt.of_host()
-    if not archive or archive.distribution != "debian" or not archive.serves(platform):
+    if not archive or archive.distribution != "debian" or not archive.serves(platform.suite):
         pytest.skip(f"no mirror of Debian {suite}")
     origin = base_image._bootstrap(platform, archive)
     project = Project.find(Path(__file__).parent)

@@ -128,7 +128,7 @@ def _origin(table: Platforms, chosen: Platform | None, engine: docker.Engine) ->
         )
     candidates = [chosen] if chosen else archive_order(table, archive)
     for candidate in candidates:
-        if candidate.distribution == archive.distribution and archive.serves(candidate):
+        if candidate.distribution == archive.distribution and archive.serves(candidate.suite):
             because = f"{first.image} cannot be had: {missing}"
             return candidate, _bootstrap(candidate, archive), f"{because}; bootstrapped from this host's apt mirror"
     names = process.joined(candidate.name for candidate in candidates)
@@ -197,7 +197,7 @@ def _bootstrap(platform: Platform, archive: apt.Mirror) -> str:
                 "--include=apt,ca-certificates",
                 platform.suite,
                 tar,
-                *archive.sources(platform),
+                *archive.sources(platform.suite, platform.components),
             ],
             check=False,
             timeout=3600,

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ import yaml
 
 from tdi import settings
 from tdi.errors import TdiError
-from tdi.molecule.scenario import Scenario
 from tdi.outside import docker, process
 
 AGAIN = "tdi: converge again"
@@ -26,6 +25,21 @@ _GAVE_UP = 1
 
 LONGEST_TASK = 900
 """Seconds that one task may take before Ansible ends it as failed: a role that hangs is a fault of the role."""
+
+
+@dataclass(frozen=True)
+class AnsibleSettings:
+    """What a converge is run with: whose settings these are, ansible.cfg by section, variables, and the playbook."""
+
+    owner: str
+    config: Mapping[str, Mapping[str, Any]]
+    variables: Mapping[str, Any]
+    environment: Mapping[str, str]
+    playbook: Path
+
+    def agrees_with(self, other: "AnsibleSettings") -> bool:
+        """Whether one run can serve both: all but the owner is the same."""
+        return replace(self, owner=other.owner) == other
 
 
 @dataclass(frozen=True)
@@ -115,7 +129,7 @@ class Converging:
 
 
 def converge(
-    scenarios: Mapping[str, Scenario],
+    machines: Mapping[str, AnsibleSettings],
     work: Path,
     log: Path,
     *,
@@ -124,13 +138,13 @@ def converge(
     times: int = 2,
 ) -> Outcome:
     """Converge machines that are up, as `converging` does, to the end."""
-    with converging(scenarios, work, log, playbook=playbook, roles=roles, times=times) as running:
+    with converging(machines, work, log, playbook=playbook, roles=roles, times=times) as running:
         return running.outcome()
 
 
 @contextmanager
 def converging(
-    scenarios: Mapping[str, Scenario],
+    machines: Mapping[str, AnsibleSettings],
     work: Path,
     log: Path,
     *,
@@ -139,41 +153,34 @@ def converging(
     times: int = 2,
     gate: Path | None = None,
 ) -> Iterator[Converging]:
-    """Converge machines together in one run of ansible-playbook: `scenarios` says what each machine's settings are.
+    """Converge machines together in one run of ansible-playbook: `machines` says what each one's settings are.
 
-    The scenarios' own converge playbook runs `times` times: with `gate`, it touches the machines the first time once
+    The settings' own playbook runs `times` times: with `gate`, it touches the machines the first time once
     that file exists, the second once the file `gate`-again does. `playbook` and `roles` take its place for production
-    images. Raises TdiError where the scenarios disagree in their Ansible settings, since one run has only one set of
-    them.
+    images. Raises TdiError where the settings of the machines disagree, since one run has only one set of them.
     """
-    chosen = list(scenarios.values())
-    first = chosen[0]
-    for other in chosen[1:]:
-        if (other.ansible_config, other.variables, other.environment, other.playbooks["converge"]) != (
-            first.ansible_config,
-            first.variables,
-            first.environment,
-            first.playbooks["converge"],
-        ):
+    first, *others = machines.values()
+    for other in others:
+        if not first.agrees_with(other):
             raise TdiError(
-                f"The scenarios {first.name} and {other.name} have different Ansible settings.",
+                f"The scenarios {first.owner} and {other.owner} have different Ansible settings.",
                 "Make `provisioner` in their molecule.yml the same.",
             )
     work.mkdir(parents=True, exist_ok=True)
-    _write_config(work / "ansible.cfg", first.ansible_config)
-    inventory = {"all": {"hosts": {name: {} for name in scenarios}, "vars": first.variables}}
+    _write_config(work / "ansible.cfg", first.config)
+    inventory = {"all": {"hosts": {name: {} for name in machines}, "vars": dict(first.variables)}}
     (work / "inventory.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
-    (work / "converge.yml").write_text(_repeated(playbook or first.playbooks["converge"], times), encoding="utf-8")
+    (work / "converge.yml").write_text(_repeated(playbook or first.playbook, times), encoding="utf-8")
     variables = environment(work / "home", first.environment)
     if gate:
         variables["TDI_GATE"] = str(gate)
     if roles:
         variables["ANSIBLE_ROLES_PATH"] = str(roles)
-    reader = _Reader(work / "events.jsonl", list(scenarios))
+    reader = _Reader(work / "events.jsonl", list(machines))
     variables |= {
         "ANSIBLE_CONFIG": str(work / "ansible.cfg"),
         "TDI_EVENTS": str(reader.path),
-        "ANSIBLE_FORKS": str(max(5, len(scenarios))),
+        "ANSIBLE_FORKS": str(max(5, len(machines))),
         "ANSIBLE_TASK_TIMEOUT": str(LONGEST_TASK),
         "ANSIBLE_NOCOLOR": "1",
     }
@@ -187,11 +194,11 @@ def second_gate(gate: Path) -> Path:
     return gate.with_name(f"{gate.name}-again")
 
 
-def syntax_error(scenario: Scenario, work: Path) -> str | None:
-    """What Ansible says is wrong with the scenario's converge playbook and its roles, or None."""
+def syntax_error(given: AnsibleSettings, work: Path) -> str | None:
+    """What Ansible says is wrong with the playbook and its roles, or None."""
     command = [str(Path(sys.executable).parent / "ansible-playbook"), "--syntax-check", "--inventory", "localhost,"]
-    variables = {**environment(work / "home", scenario.environment), "ANSIBLE_NOCOLOR": "1"}
-    checked = process.run([*command, scenario.playbooks["converge"]], check=False, env=variables, cwd=work, timeout=120)
+    variables = {**environment(work / "home", given.environment), "ANSIBLE_NOCOLOR": "1"}
+    checked = process.run([*command, given.playbook], check=False, env=variables, cwd=work, timeout=120)
     return None if checked.ok else process.first_line(checked.stderr) or checked.last_line
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tdi.errors import TdiError
-from tdi.images.platforms import Platform
 from tdi.outside import process
 from tdi.outside.console import say
 
@@ -39,23 +38,23 @@ class Mirror:
     archive: str
     security: str
 
-    def sources(self, platform: Platform) -> list[str]:
-        """The source lines of a new server of `platform`: the release, its updates and its security suite."""
-        components = " ".join(platform.components)
+    def sources(self, suite: str, components: Sequence[str]) -> list[str]:
+        """The source lines of a new server of a release: `suite`, its updates and its security suite."""
+        words = " ".join(components)
         return [
-            f"deb {self.archive} {platform.suite} {components}",
-            f"deb {self.archive} {platform.suite}-updates {components}",
-            f"deb {self.security} {platform.suite}-security {components}",
+            f"deb {self.archive} {suite} {words}",
+            f"deb {self.archive} {suite}-updates {words}",
+            f"deb {self.security} {suite}-security {words}",
         ]
 
-    def serves(self, platform: Platform) -> bool:
-        """Whether the archive has the release of `platform`; asked through apt, so that its proxies hold.
+    def serves(self, suite: str) -> bool:
+        """Whether the archive has the release `suite`; asked through apt, so that its proxies hold.
 
         Raises TdiError where the archive does not answer.
         """
         with tempfile.TemporaryDirectory(prefix="tdi-") as directory:
             command = [_HELPER, "-o", "APT::Sandbox::User=root", "-o", "Acquire::Retries=1", "download-file"]
-            address = f"{self.archive.rstrip('/')}/dists/{platform.suite}/InRelease"
+            address = f"{self.archive.rstrip('/')}/dists/{suite}/InRelease"
             english = {**os.environ, "LC_ALL": "C"}
             done = process.run(
                 [*command, address, f"{directory}/InRelease"], check=False, env=english, timeout=_LONGEST

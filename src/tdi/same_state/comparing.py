@@ -146,7 +146,7 @@ def _record_a_new_machine(project: Project, base: base_image.BaseImage) -> None:
     ):
         log = project.artifacts / "fresh-for-comparison.log"
         log.unlink(missing_ok=True)
-        outcome = ansible.converge({machine: settings}, Path(work), log)
+        outcome = ansible.converge({machine: settings.ansible}, Path(work), log)
         last = outcome.passes[machine][-1]
         if last.failure or outcome.code or not outcome.recap:
             what = f"task '{last.failure.task}': {last.failure.message}" if last.failure else "Ansible did not finish"
