@@ -78,9 +78,8 @@ def test_the_reaper_of_a_run_that_ended_well_does_nothing(fakes: Fakes, tmp_path
     docker = fakes.docker(ps="", rm="true")
     kept = tmp_path / "kept"
     kept.mkdir()
-    reaper = run._start_reaper("0123abcd", kept)
-    reaper.communicate(b"done\n", timeout=10)
-    assert reaper.returncode == 0
+    tell_reaper = run._start_reaper("0123abcd", kept)
+    assert tell_reaper(b"done\n", 10) == 0
     assert kept.exists()
     assert not docker.calls
 

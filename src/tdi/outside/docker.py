@@ -177,6 +177,16 @@ def execute(name: str, command: Sequence[str], *, check: bool = True, timeout: f
     return process.run(["docker", "exec", name, *command], check=check, timeout=timeout)
 
 
+def command_in(name: str, command: Sequence[str]) -> list[str]:
+    """The words that run a command as root in a container, our standard input its own."""
+    return ["docker", "exec", "--interactive", "--user", "0", name, *command]
+
+
+def open_for_questions(name: str, command: Sequence[str]) -> process.Asked:
+    """A command in a container that stays open, and answers line by line. Raises OSError where it cannot be started."""
+    return process.open_for_questions(["docker", "exec", "--interactive", name, *command])
+
+
 def state(name: str) -> tuple[str, int] | None:
     """A container's status (`running`, `exited`, …) and exit code, or None where there is no such container."""
     shown = process.run(
