@@ -9,10 +9,8 @@ as successful.
 import hashlib
 import json
 import os
-import shutil
 import sys
 import tempfile
-from importlib import metadata
 from pathlib import Path
 
 from tdi.errors import ExitCode, TdiError
@@ -84,7 +82,8 @@ def _in_project(project: Project, arguments: list[str]) -> int:
             "TDI_EVENTS": str(events),
             "TDI_TEST_EVENTS": str(tests),
         }
-        variables["PATH"] = f"{_quick_version(this.directory, variables['PATH'])}{os.pathsep}{variables['PATH']}"
+        quick = ansible.quick_to_say_its_version(this.directory, variables["PATH"])
+        variables["PATH"] = f"{quick}{os.pathsep}{variables['PATH']}"
         code = _molecule(arguments, variables)
         if code == 0:
             _believe(project, events, tests)
@@ -104,25 +103,6 @@ def _lasting_home(run_id: str) -> Path:
             "Name a directory that can be written: XDG_CACHE_HOME. `molecule test` needs none.",
         ) from None
     return home
-
-
-def _quick_version(directory: Path, path: str) -> Path:
-    """A directory for the PATH whose ansible-playbook answers `--version` at once, and is the real one otherwise.
-
-    Molecule asks before every playbook, only to see that the program is there; Ansible takes 0.6 s to answer.
-    """
-    real = shutil.which("ansible-playbook", path=path)
-    if real is None:
-        raise TdiError("ansible-playbook is not in the environment.", "make setup")
-    script = directory / "bin" / "ansible-playbook"
-    script.parent.mkdir()
-    version = metadata.version("ansible-core")
-    script.write_text(
-        f'#!/bin/sh\n[ "$*" = --version ] && echo "ansible-playbook [core {version}]" && exit\nexec \'{real}\' "$@"\n',
-        encoding="utf-8",
-    )
-    script.chmod(0o755)
-    return script.parent
 
 
 def _molecule(arguments: list[str], variables: dict[str, str]) -> int:

@@ -1,13 +1,15 @@
-"""Ansible, run on machines with a scenario's own settings. Nothing else starts ansible-playbook."""
+"""Ansible: run on machines with a scenario's own settings, and on a fleet with the caller's. Nothing else starts it."""
 
 import configparser
 import importlib.util
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -184,7 +186,7 @@ def converging(
         "ANSIBLE_TASK_TIMEOUT": str(LONGEST_TASK),
         "ANSIBLE_NOCOLOR": "1",
     }
-    command = [str(Path(sys.executable).parent / "ansible-playbook"), "--inventory", "inventory.yml", "converge.yml"]
+    command = [_program("ansible-playbook"), "--inventory", "inventory.yml", "converge.yml"]
     with process.started(command, env=variables, cwd=work, log=log) as program:
         yield Converging(program, reader, log)
 
@@ -196,10 +198,64 @@ def second_gate(gate: Path) -> Path:
 
 def syntax_error(given: AnsibleSettings, work: Path) -> str | None:
     """What Ansible says is wrong with the playbook and its roles, or None."""
-    command = [str(Path(sys.executable).parent / "ansible-playbook"), "--syntax-check", "--inventory", "localhost,"]
+    command = [_program("ansible-playbook"), "--syntax-check", "--inventory", "localhost,"]
     variables = {**environment(work / "home", given.environment), "ANSIBLE_NOCOLOR": "1"}
     checked = process.run([*command, given.playbook], check=False, env=variables, cwd=work, timeout=120)
     return None if checked.ok else process.first_line(checked.stderr) or checked.last_line
+
+
+def usual_environment() -> dict[str, str]:
+    """The caller's own environment, for how to reach the hosts of a fleet is in their Ansible's settings."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    return {**kept, "PATH": path, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_DEPRECATION_WARNINGS": "0"}
+
+
+def list_inventory(sources: Sequence[str], limit: str | None) -> process.Completed:
+    """What Ansible reads in `sources` (as for `--inventory`), as JSON; the caller judges the exit code."""
+    words = [*_inventories(sources), *(["--limit", limit] if limit else []), "--list"]
+    variables = {**usual_environment(), "ANSIBLE_INVENTORY_UNPARSED_FAILED": "1"}
+    return process.run([_program("ansible-inventory"), *words], check=False, env=variables, timeout=600)
+
+
+def play(
+    playbook: Path,
+    sources: Sequence[str],
+    options: Sequence[str],
+    variables: Mapping[str, str],
+    log: Path,
+    tick: Callable[[], None],
+) -> process.Completed:
+    """Run a playbook on the hosts of `sources` in `usual_environment` and `variables`; the caller judges the code."""
+    command = [_program("ansible-playbook"), *_inventories(sources), *options, str(playbook)]
+    return process.run(command, check=False, env={**usual_environment(), **variables}, log=log, tick=tick)
+
+
+def quick_to_say_its_version(directory: Path, path: str) -> Path:
+    """A directory for the PATH whose ansible-playbook answers `--version` at once, and is the real one otherwise.
+
+    Molecule asks before every playbook, only to see that the program is there; Ansible takes 0.6 s to answer.
+    """
+    real = shutil.which("ansible-playbook", path=path)
+    if real is None:
+        raise TdiError("ansible-playbook is not in the environment.", "make setup")
+    script = directory / "bin" / "ansible-playbook"
+    script.parent.mkdir()
+    version = metadata.version("ansible-core")
+    script.write_text(
+        f'#!/bin/sh\n[ "$*" = --version ] && echo "ansible-playbook [core {version}]" && exit\nexec \'{real}\' "$@"\n',
+        encoding="utf-8",
+    )
+    script.chmod(0o755)
+    return script.parent
+
+
+def _inventories(sources: Sequence[str]) -> list[str]:
+    return [word for source in sources for word in ("--inventory", source)]
+
+
+def _program(name: str) -> str:
+    return str(Path(sys.executable).parent / name)
 
 
 def within(root: Path, place: str) -> str:

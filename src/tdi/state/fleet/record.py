@@ -6,8 +6,6 @@ each. As soon as a host is done, its record is checked and kept, and the output 
 
 import gzip
 import json
-import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +18,7 @@ from tdi import __version__
 from tdi.errors import TdiError
 from tdi.machines.reaper import end_run
 from tdi.machines.run import Run
-from tdi.outside import ansible_plugins, console, process
+from tdi.outside import ansible, ansible_plugins, console
 from tdi.state import target
 from tdi.state.program import program
 from tdi.state.record import BYTES, TEXTS, RecordFile, atomic_output, extended_meta
@@ -63,13 +61,7 @@ def read_inventory(sources: Sequence[str], limit: str | None = None) -> Inventor
     for source in sources:
         if "," not in source and not Path(source).exists():
             raise TdiError(f"There is no inventory {source}.", "Name a file, a directory, or hosts as in `web1,web2,`.")
-    words = [word for source in sources for word in ("--inventory", source)]
-    done = process.run(
-        [_ansible("ansible-inventory"), *words, *(["--limit", limit] if limit else []), "--list"],
-        check=False,
-        env={**_environment(), "ANSIBLE_INVENTORY_UNPARSED_FAILED": "1"},
-        timeout=600,
-    )
+    done = ansible.list_inventory(sources, limit)
     if not done.ok:
         errors = [line for line in done.stderr.splitlines() if "ERROR" in line] or [done.last_line]
         raise TdiError(f"Ansible cannot read the inventory: {printable(errors[0])}", _BEYOND)
@@ -118,11 +110,10 @@ def record_hosts(
     order = {"collector": str(sent), "settings": json.dumps(settings), "directory": str(raw)}
     (scratch / "order.json").write_text(json.dumps(order), encoding="utf-8")
     results = _Results(scratch / "events.jsonl", hosts, raw, records)
-    command = [*_playbook(scratch, sources, hosts), *(["--forks", str(forks)] if forks else [])]
+    options = ["--limit", f"@{scratch / 'hosts'}", *(["--forks", str(forks)] if forks else [])]
     if become is not None:
-        command += ["--become"] if become else ["--extra-vars", "ansible_become=false"]
+        options += ["--become"] if become else ["--extra-vars", "ansible_become=false"]
     variables = {
-        **_environment(),
         "TDI_RUN_ID": run.id,
         "TDI_FLEET": str(scratch / "order.json"),
         "TDI_EVENTS": str(results.events),
@@ -134,7 +125,7 @@ def record_hosts(
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(scratch / "cp"),
     }
     try:
-        done = process.run(command, check=False, env=variables, log=log, tick=results.read)
+        done = ansible.play(_playbook(scratch, hosts), sources, options, variables, log, results.read)
     finally:
         end_run(run.id)
     results.read()
@@ -144,25 +135,14 @@ def record_hosts(
     return results.recording()
 
 
-def _playbook(scratch: Path, sources: Sequence[str], hosts: Sequence[str]) -> list[str]:
-    """Write the playbook, and return the command that runs it on these hosts."""
+def _playbook(scratch: Path, hosts: Sequence[str]) -> Path:
+    """Write the playbook, and beside it these hosts in a file for `--limit`."""
     task = {"name": "Record the machine", "tdi_record": {}, "timeout": SECONDS}
     play = {"name": "Record", "hosts": "all", "gather_facts": False, "strategy": "linear", "any_errors_fatal": False}
-    (scratch / "record.yml").write_text(yaml.safe_dump([{**play, "tasks": [task]}], sort_keys=False), encoding="utf-8")
+    file = scratch / "record.yml"
+    file.write_text(yaml.safe_dump([{**play, "tasks": [task]}], sort_keys=False), encoding="utf-8")
     (scratch / "hosts").write_text("".join(f"{host}\n" for host in hosts), encoding="utf-8")
-    inventories = [word for source in sources for word in ("--inventory", source)]
-    return [_ansible("ansible-playbook"), *inventories, "--limit", f"@{scratch / 'hosts'}", str(scratch / "record.yml")]
-
-
-def _ansible(name: str) -> str:
-    return str(Path(sys.executable).parent / name)
-
-
-def _environment() -> dict[str, str]:
-    """The caller's own environment, for how to reach the hosts is in their Ansible's settings."""
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    return {**kept, "PATH": path, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_DEPRECATION_WARNINGS": "0"}
+    return file
 
 
 class _Results:
