@@ -14,7 +14,7 @@ import pytest
 from by_program import two_packages
 
 from tdi import cli
-from tdi.outside import console
+from tdi.outside import screen
 from tdi.project import Project
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -175,7 +175,7 @@ def tdi(
 
     def run(*arguments: str | Path) -> Ended:
         monkeypatch.setattr(sys, "argv", ["tdi", *map(str, arguments)])
-        for each in (console.out, console.err):
+        for each in (screen.out, screen.err):
             monkeypatch.setattr(each, "_width", 200)
         with pytest.raises(SystemExit) as ended:
             cli.main()

@@ -10,8 +10,8 @@ import pytest
 
 from conftest import Fakes
 from tdi.errors import TdiError
-from tdi.machines.run import Interrupted
 from tdi.outside import process
+from tdi.outside.signals import Interrupted
 
 KILL = "import os, sys; os.killpg(-int(sys.argv[1]), 15)"
 
@@ -165,3 +165,32 @@ def test_words_are_joined_for_a_sentence(words, text: str):
 def test_the_first_line_is_the_first_that_says_something():
     assert process.first_line("\n  \n one \ntwo") == "one"
     assert process.first_line("") == ""
+
+
+def test_a_program_that_listens_is_told_a_last_word_and_outlives_us_where_it_goes_on():
+    tell = process.start_listening([sys.executable, "-c", "exit(input() == 'done')"])
+    assert tell(b"done\n", 10) == 1
+    goes_on = process.start_listening(["sleep", "60"])
+    assert goes_on(b"", 0) is None
+    with pytest.raises(TdiError, match="no-such-program could not be started"):
+        process.start_listening(["no-such-program"])
+
+
+def test_a_program_that_is_asked_answers_line_by_line_and_is_ended_where_it_does_not_end():
+    asked = process.open_for_questions(["cat"])
+    assert [asked.ask("one"), asked.ask("two")] == ["one\n", "two\n"]
+    asked.close()
+    assert asked.child.returncode == 0
+    stubborn = process.open_for_questions(["sleep", "60"])
+    stubborn.close(0.1)
+    assert stubborn.child.returncode == -signal.SIGKILL
+
+
+def test_a_program_that_goes_on_after_it_was_read_is_ended_and_said(tmp_path: Path):
+    with (
+        (tmp_path / "messages").open("w+b") as messages,
+        pytest.raises(TdiError, match="it goes on"),
+        process.piped(["sh", "-c", "echo here; sleep 60"], b"", messages, last=0.1, late="it goes on") as program,
+    ):
+        assert os.read(program.output, 10) == b"here\n"
+    assert program.code == -signal.SIGKILL

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from tdi.errors import TdiError
 from tdi.machines import lifecycle
@@ -21,32 +20,12 @@ _LONGEST_DIRECTORY = 40
 """Bytes: what is left of a socket's 108 after the run's own directory and the names inside."""
 
 
-class Interrupted(KeyboardInterrupt):
-    """SIGTERM or SIGHUP arrived; it unwinds everything as Ctrl-C does."""
-
-
 @dataclass(frozen=True)
 class Run:
     """One run: its id is in every container's name and label, `directory` is gone afterwards."""
 
     id: str
     directory: Path
-
-
-def interrupt_on_signals() -> None:
-    """Turn SIGTERM and SIGHUP into the exception that Ctrl-C raises.
-
-    SIGINT is heard even where a shell started this process with it ignored, as shells do for `command &`; an ignored
-    SIGHUP stays ignored, for `nohup` means it.
-    """
-
-    def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (the signature of a signal handler)
-        raise Interrupted
-
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, interrupt)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, interrupt)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from pathlib import Path
 from tdi.errors import ExitCode, TdiError
 from tdi.machines import run
 from tdi.outside import ansible, console, docker, process
+from tdi.outside.signals import interrupt_on_signals
 from tdi.project import Project
 
 _SELF_CONTAINED = "test"
@@ -25,7 +26,7 @@ _SELF_CONTAINED = "test"
 
 def main() -> None:
     """Run Molecule with the arguments of this process and exit with its code, or the contract's."""
-    run.interrupt_on_signals()
+    interrupt_on_signals()
     # Molecule's own progress must reach a pipe in order with what its children print.
     arguments = sys.argv[1:]
     try:
