@@ -16,10 +16,10 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib import resources
 from math import log10
 from pathlib import Path
 
+from tdi.state.program import program
 from tdi.state.record import RecordFile
 from tdi.state.target import PYTHON
 
@@ -78,9 +78,9 @@ def measured(command: Sequence[str], source: Path | None, output: Path) -> tuple
         "import resource, subprocess, sys, time; began = time.monotonic(); subprocess.run(sys.argv[1:], check=True); "
         "print(time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)"
     )
-    with output.open("wb") as out, (source or Path("/dev/null")).open("rb") as program:
+    with output.open("wb") as out, (source or Path("/dev/null")).open("rb") as given:
         done = subprocess.run(
-            [sys.executable, "-c", code, *command], stdin=program, stdout=out, stderr=subprocess.PIPE, check=True
+            [sys.executable, "-c", code, *command], stdin=given, stdout=out, stderr=subprocess.PIPE, check=True
         )
     seconds, kib = done.stderr.split()[-2:]
     return float(seconds), float(kib) / 1024
@@ -88,10 +88,10 @@ def measured(command: Sequence[str], source: Path | None, output: Path) -> tuple
 
 def record(root: Path, raw: Path, final: Path) -> tuple[float, float]:
     """Record a tree; return seconds and memory."""
-    source = resources.files("tdi.state").joinpath("collector.py")
-    with resources.as_file(source) as program:
-        settings = json.dumps({"root": str(root), "scopes": ["files"]})
-        used = measured([sys.executable, *PYTHON[1:], settings], program, raw)
+    sent = raw.with_name("collector.py")
+    sent.write_bytes(program())
+    settings = json.dumps({"root": str(root), "scopes": ["files"]})
+    used = measured([sys.executable, *PYTHON[1:], settings], sent, raw)
     raw.replace(final)
     return used
 

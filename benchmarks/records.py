@@ -22,7 +22,6 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from importlib import resources
 from pathlib import Path
 
 from tdi.images import base_image
@@ -31,6 +30,7 @@ from tdi.molecule import scenario
 from tdi.outside import docker
 from tdi.project import Project
 from tdi.state import target
+from tdi.state.program import program
 
 # The directories that the collector leaves out, for the others.
 LEFT_OUT = ("/proc", "/sys", "/dev", "/run")
@@ -109,7 +109,7 @@ def prepare(name: str) -> None:
         put(name, f"/run/bench/{file}.conf", text.encode())
     patterns = [*(f".{path}" for path in LEFT_OUT), *(f".{path}/*" for path in EMPTIED)]
     put(name, "/run/bench/excluded", "".join(f"{pattern}\n" for pattern in patterns).encode())
-    put(name, "/run/bench/collector.py", resources.files("tdi.state").joinpath("collector.py").read_bytes())
+    put(name, "/run/bench/collector.py", program())
     put(name, "/run/bench/timed.py", TIMED.encode())
 
 

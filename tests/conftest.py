@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from by_program import two_packages
 
 from tdi import cli
-from tdi.outside import console
+from tdi.outside import screen
 from tdi.project import Project
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,6 +23,12 @@ ENGINE = json.dumps(
     {"ServerVersion": "20.10.24", "Architecture": "x86_64", "CgroupVersion": "2", "DockerRootDir": "/nowhere"}
 )
 """What `docker info` says of an engine that answers."""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A root file system with two packages, for the collector."""
+    return two_packages(tmp_path / "machine")
 
 
 @dataclass(frozen=True)
@@ -168,7 +175,7 @@ def tdi(
 
     def run(*arguments: str | Path) -> Ended:
         monkeypatch.setattr(sys, "argv", ["tdi", *map(str, arguments)])
-        for each in (console.out, console.err):
+        for each in (screen.out, screen.err):
             monkeypatch.setattr(each, "_width", 200)
         with pytest.raises(SystemExit) as ended:
             cli.main()

@@ -47,9 +47,12 @@ def test_every_command_has_help(tdi: Callable[..., Ended]):
         assert "Usage" in ended.out
         assert command.help, words
         if isinstance(command, click.Group):
-            for name, each in command.commands.items():
+            for name in command.list_commands(context):
+                each = command.get_command(context, name)
+                assert each
                 walk(each, *words, name)
 
+    context = click.Context(cli.cli)
     walk(cli.cli)
 
 

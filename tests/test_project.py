@@ -1,11 +1,11 @@
-"""Finding the checkout, preparing for results, fingerprints, and files that are written whole or not at all."""
+"""Finding the checkout, preparing for results, and fingerprints."""
 
 from pathlib import Path
 
 import pytest
 
 from tdi.errors import TdiError
-from tdi.project import Project, fingerprint, write_atomically
+from tdi.project import Project, fingerprint
 
 
 def test_a_checkout_is_found_from_anywhere_inside_of_it(checkout: Project):
@@ -120,29 +120,3 @@ def test_a_fingerprint_depends_on_the_order_of_its_parts(tmp_path: Path):
     one.write_text("1")
     two.write_text("2")
     assert fingerprint([one, two]) != fingerprint([two, one])
-
-
-def test_a_file_is_replaced_whole(tmp_path: Path):
-    file = tmp_path / "new" / "result.json"
-    write_atomically(file, "first")
-    with file.open(encoding="utf-8") as reader:
-        write_atomically(file, "second ✓")
-        assert reader.read() == "first"
-    assert file.read_text(encoding="utf-8") == "second ✓"
-    assert [each.name for each in file.parent.iterdir()] == ["result.json"]
-    assert file.stat().st_mode & 0o777 == 0o644
-
-
-@pytest.mark.parametrize("where", ["a-file/result.json", "/proc/result.json"])
-def test_a_file_that_cannot_be_written_is_named(tmp_path: Path, where: str):
-    (tmp_path / "a-file").touch()
-    with pytest.raises(TdiError) as error:
-        write_atomically(tmp_path / where, "text")
-    assert str(tmp_path / where) in error.value.what
-
-
-def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path):
-    (tmp_path / "result.json").mkdir()
-    with pytest.raises(TdiError):
-        write_atomically(tmp_path / "result.json", "text")
-    assert [each.name for each in tmp_path.iterdir()] == ["result.json"]

@@ -1,7 +1,6 @@
 """The checkout that is worked on: where its parts are, and fingerprints of what goes into a machine."""
 
 import hashlib
-import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -84,28 +83,6 @@ def fingerprint(paths: Iterable[Path]) -> str:
             digest.update(f"{name}\0{executable}\0{len(content)}\0".encode())
             digest.update(content)
     return digest.hexdigest()[:32]
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file whole or not at all: readers beside us never see half of it. Raises TdiError where it cannot be."""
-    try:
-        if path.exists() and not path.is_file():
-            # A device or a pipe is written to: a file in its place would be no use to anybody.
-            path.write_text(text, encoding="utf-8")
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-                handle.write(text)
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        finally:
-            Path(name).unlink(missing_ok=True)
-    except OSError as error:
-        raise TdiError(
-            f"{path} cannot be written: {error.strerror}.", "Check its directory and the free space."
-        ) from None
 
 
 @contextmanager

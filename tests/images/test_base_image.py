@@ -1,6 +1,7 @@
 """Which platform is used, and where its root file system comes from."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def serves(fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]
             apt.Mirror(distribution, "http://deb.example.org/", "http://deb.example.org/") if distribution else None
         )
         monkeypatch.setattr(apt, "of_host", lambda: archive)
-        monkeypatch.setattr(apt.Mirror, "serves", lambda _, platform: platform.suite in suites)
+        monkeypatch.setattr(apt.Mirror, "serves", lambda _, suite: suite in suites)
 
     set_up(None)
     monkeypatch.setattr(base_image, "_host_architecture", lambda: "amd64")
@@ -194,6 +195,54 @@ def test_a_bootstrap_that_fails_says_what_mmdebstrap_said(checkout: Project, doc
     fakes("mmdebstrap", "echo 'E: apt-get update failed' >&2; exit 1")
     with pytest.raises(TdiError, match="debian-13 could not be bootstrapped: E: apt-get update failed"):
         base_image.ensure(checkout)
+
+
+@pytest.fixture
+def ordinary(docker, serves, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An ordinary user on a host whose mirror has Debian 13."""
+    docker()
+    serves("debian", "trixie")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+
+
+@pytest.mark.usefixtures("ordinary")
+def test_an_ordinary_user_bootstraps_as_root_where_sudo_asks_no_password(checkout: Project, fakes: Fakes):
+    sudo = fakes("sudo", 'shift; TDI_TEST_ROOT=yes exec "$@"')
+    mmdebstrap = fakes("mmdebstrap", 'test "$TDI_TEST_ROOT" = yes')
+    assert base_image.ensure(checkout).platform == "debian-13"
+    assert any("mmdebstrap" in call for call in sudo.calls)
+    assert len(mmdebstrap.calls) == 1
+
+
+@pytest.mark.usefixtures("ordinary")
+def test_without_sudo_mmdebstrap_chooses_its_mode(checkout: Project, fakes: Fakes):
+    fakes("sudo", "exit 1")
+    mmdebstrap = fakes("mmdebstrap", "")
+    assert base_image.ensure(checkout).platform == "debian-13"
+    assert "--mode" not in mmdebstrap.calls[0]
+
+
+@pytest.mark.usefixtures("ordinary")
+def test_where_mmdebstrap_finds_no_mode_it_says_what_that_takes(checkout: Project, fakes: Fakes):
+    fakes("sudo", "exit 1")
+    fakes("mmdebstrap", "echo 'E: unable to pick chroot mode automatically' >&2; exit 25")
+    with pytest.raises(TdiError, match="takes root, passwordless sudo or user namespaces") as error:
+        base_image.ensure(checkout)
+    assert "uidmap" in error.value.remedy
+
+
+def test_a_machine_has_the_usual_modes_whatever_the_umask(
+    checkout: Project, docker, serves, fakes: Fakes, tmp_path: Path
+):
+    docker()
+    serves("debian", "trixie")
+    fakes("mmdebstrap", f": > {tmp_path}/made")
+    former = os.umask(0o077)
+    try:
+        base_image.ensure(checkout)
+    finally:
+        os.umask(former)
+    assert (tmp_path / "made").stat().st_mode & 0o777 == 0o644
 
 
 @pytest.mark.usefixtures("serves")

@@ -16,15 +16,15 @@ import pytest
 from conftest import Fakes
 from tdi.errors import TdiError
 from tdi.machines import run
-from tdi.outside import process
+from tdi.outside import process, signals
 
 CHILD = """
 import signal, subprocess, sys, time
 from tdi.machines import run
-from tdi.outside import process
+from tdi.outside import process, signals
 # Under nohup these tests inherit that a hang-up is ignored.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
-run.interrupt_on_signals()
+signals.interrupt_on_signals()
 with run.new_run() as this:
     # A child in a session of its own, whose parent is gone: only its environment tells whose it is.
     subprocess.run(["setsid", "--fork", "sh", "-c", "echo $$ > pid; sleep 60"], check=True)
@@ -79,9 +79,8 @@ def test_the_reaper_of_a_run_that_ended_well_does_nothing(fakes: Fakes, tmp_path
     docker = fakes.docker(ps="", rm="true")
     kept = tmp_path / "kept"
     kept.mkdir()
-    reaper = run._start_reaper("0123abcd", kept)
-    reaper.communicate(b"done\n", timeout=10)
-    assert reaper.returncode == 0
+    tell_reaper = run._start_reaper("0123abcd", kept)
+    assert tell_reaper(b"done\n", 10) == 0
     assert kept.exists()
     assert not docker.calls
 
@@ -162,7 +161,7 @@ def test_without_docker_the_cause_is_kept_and_the_directory_goes(only_fakes: Fak
 
 def test_a_second_interrupt_does_not_cut_the_cleaning_short(fakes: Fakes, quiet_signals: None):
     del quiet_signals
-    run.interrupt_on_signals()
+    signals.interrupt_on_signals()
     docker = fakes.docker(ps=f"kill -INT {os.getpid()}; kill -TERM {os.getpid()}; sleep 0.2; {LISTED}", rm="true")
     with run.new_run() as this:
         pass
@@ -175,7 +174,7 @@ def test_signals_unwind_as_an_interrupt_does(quiet_signals: None, number: signal
     del quiet_signals
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell leaves it for `command &`
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    run.interrupt_on_signals()
+    signals.interrupt_on_signals()
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(number)
 
@@ -183,7 +182,7 @@ def test_signals_unwind_as_an_interrupt_does(quiet_signals: None, number: signal
 def test_nohup_is_respected(quiet_signals: None):
     del quiet_signals
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    run.interrupt_on_signals()
+    signals.interrupt_on_signals()
     os.kill(os.getpid(), signal.SIGHUP)
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 

@@ -150,6 +150,15 @@ def test_single_steps_share_one_run_of_this_checkout(front_door):
     assert len({each["ANSIBLE_HOME"] for each in seen}) == 1
 
 
+def test_single_steps_say_where_they_cannot_keep_what_they_know(front_door, checkout: Project):
+    (checkout.root.parent / ".cache").touch()
+    ended, seen = front_door("converge", "-s", "fresh")
+    assert ended.code == 2
+    assert "XDG_CACHE_HOME" in ended.err
+    assert not seen
+    assert front_door("test", "-s", "fresh", happens=_all_well)[0].code == 0
+
+
 def test_commands_that_need_no_machine_need_no_engine(front_door, fakes: Fakes):
     fakes.docker(info="exit 1")
     assert front_door("--version")[0].code == 0

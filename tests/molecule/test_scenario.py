@@ -27,11 +27,11 @@ def test_a_scenario_is_what_its_file_says(checkout: Project, name: str, image: s
     assert (found.name, found.image, found.machine) == (name, image, f"tdi-0123abcd-{name}")
     part = {"base": Part.NEW, "production": Part.UPGRADED}[image]
     assert found.of_machine == Machine(f"tdi-0123abcd-{name}", name, name, part)
-    assert found.playbooks["converge"] == checkout.shared / "converge.yml"
+    assert found.ansible.playbook == checkout.shared / "converge.yml"
     assert found.verifier == checkout.verifier
-    assert found.variables == {"ansible_connection": "docker"}
-    assert found.ansible_config["defaults"]["pipelining"] is True
-    assert found.environment["ANSIBLE_ROLES_PATH"] == str(checkout.roles)
+    assert found.ansible.variables == {"ansible_connection": "docker"}
+    assert found.ansible.config["defaults"]["pipelining"] is True
+    assert found.ansible.environment["ANSIBLE_ROLES_PATH"] == str(checkout.roles)
 
 
 def test_a_machine_boots_systemd_without_privileges(checkout: Project):
@@ -90,10 +90,8 @@ def test_a_scenario_that_is_not_there_is_an_error(checkout: Project):
             "  playbooks:",
             "  books:",
         ),
-        pytest.param(
-            "    image: base",
-            "",
-        ),
+        ("    converge: ../shared/converge.yml\n", ""),
+        ("    image: base", ""),
     ],
 )
 def test_a_file_that_cannot_be_used_is_an_error_that_names_it(checkout: Project, old: str, new: str):

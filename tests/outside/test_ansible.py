@@ -168,12 +168,12 @@ def test_settings_of_whoever_runs_it_do_not_reach_ansible(monkeypatch: pytest.Mo
 
 
 def test_scenarios_that_disagree_in_their_settings_are_refused(checkout: Project, tmp_path: Path):
-    fresh, upgrade = (scenario.load(checkout, name) for name in scenario.NAMES)
+    fresh, upgrade = (scenario.load(checkout, name).ansible for name in scenario.NAMES)
     for other in (
         replace(upgrade, variables={"a": 1}),
-        replace(upgrade, ansible_config={}),
+        replace(upgrade, config={}),
         replace(upgrade, environment={}),
-        replace(upgrade, playbooks={**upgrade.playbooks, "converge": tmp_path}),
+        replace(upgrade, playbook=tmp_path),
     ):
         with pytest.raises(TdiError, match="fresh and upgrade have different Ansible settings"):
             ansible.converge({"a": fresh, "b": other}, tmp_path / "work", tmp_path / "log")
@@ -191,7 +191,7 @@ def test_both_machines_go_through_one_run_with_the_scenarios_settings(
     real = process.started
     monkeypatch.setattr(ansible.process, "started", started)
     monkeypatch.setattr(ansible.docker, "environment", dict)
-    settings = {f"tdi-x-{name}": scenario.load(checkout, name) for name in scenario.NAMES}
+    settings = {f"tdi-x-{name}": scenario.load(checkout, name).ansible for name in scenario.NAMES}
     with ansible.converging(settings, tmp_path / "work", tmp_path / "log", gate=tmp_path / "gate") as running:
         assert running.outcome().code == 0
     ((command, options),) = seen
@@ -232,7 +232,7 @@ def test_a_machine_is_touched_only_when_its_gate_is_open(
     playbook.write_text(PLAYBOOK)
     here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "touched": str(touched)}
     settings = replace(
-        scenario.load(checkout, "fresh"),
+        scenario.load(checkout, "fresh").ansible,
         variables=here,
         environment={"ANSIBLE_CALLBACK_PLUGINS": str(ansible_plugins.CALLBACKS)},
     )
@@ -259,7 +259,7 @@ def test_a_role_that_cannot_even_be_read_is_said_in_one_line(
     checkout: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(ansible.docker, "environment", dict)
-    settings = scenario.load(checkout, "fresh")
+    settings = scenario.load(checkout, "fresh").ansible
     assert ansible.syntax_error(settings, tmp_path) is None
     (checkout.roles / "nginx" / "tasks" / "main.yml").write_text(
         "- name: x\n  ansible.builtin.no_such_module: {a: 1}\n"

@@ -7,10 +7,8 @@ import pytest
 
 from conftest import Fakes
 from tdi.errors import TdiError
-from tdi.images.platforms import Platform
 from tdi.outside import apt
 
-DEBIAN_13 = Platform("debian-13", "debian", "debian:13", "trixie", ("main",))
 MIXED = """\
 Debian bookworm-backports http://backports.example.org/debian/
 Docker bookworm https://packages.example.org/docker
@@ -39,7 +37,7 @@ def test_the_archive_and_the_security_suite_are_those_of_the_distribution(fakes:
     assert found == apt.Mirror(
         "debian", "http://deb.example.org/debian/", "http://security.example.org/debian-security/"
     )
-    assert found.sources(DEBIAN_13) == [
+    assert found.sources("trixie", ["main"]) == [
         "deb http://deb.example.org/debian/ trixie main",
         "deb http://deb.example.org/debian/ trixie-updates main",
         "deb http://security.example.org/debian-security/ trixie-security main",
@@ -72,8 +70,19 @@ def test_a_suite_is_served_when_apt_can_download_its_release_file(helper: Path):
     helper.write_text(
         '#!/bin/sh\ncase "$*" in *" http://deb.example.org/debian/dists/trixie/InRelease "*) ;; *) exit 1;; esac\n'
     )
-    assert archive.serves(DEBIAN_13)
-    assert not archive.serves(Platform("debian-99", "debian", "debian:99", "zzz", ("main",)))
+    assert archive.serves("trixie")
+    assert not archive.serves("zzz")
+
+
+def test_an_archive_that_does_not_answer_is_not_taken_for_one_without_the_suite(helper: Path):
+    archive = apt.Mirror("debian", "http://a.example.org/debian/", "http://a.example.org/debian/")
+    failed = "E: Failed to fetch http://a.example.org/x"
+    helper.write_text(f'#!/bin/sh\necho "{failed}  404  Not Found [IP: 192.0.2.1 80]" >&2; exit 100\n')
+    assert not archive.serves("trixie")
+    helper.write_text(f'#!/bin/sh\necho "{failed}  Could not connect to a.example.org:80" >&2; exit 100\n')
+    with pytest.raises(TdiError, match=r"mirror does not answer: Could not connect to a\.example\.org:80") as error:
+        archive.serves("trixie")
+    assert "apt-get update" in error.value.remedy
 
 
 def test_packages_are_installed_without_a_question(fakes: Fakes, monkeypatch: pytest.MonkeyPatch):
@@ -82,7 +91,7 @@ def test_packages_are_installed_without_a_question(fakes: Fakes, monkeypatch: py
     apt.install(["mmdebstrap"], "Bootstrapping")
     update, install = program.calls
     assert update.endswith("update")
-    assert install.endswith("install --yes --no-install-recommends mmdebstrap")
+    assert install.endswith("install --yes --no-install-recommends --no-remove mmdebstrap")
 
 
 def test_a_package_that_cannot_be_installed_says_why_and_what_to_type(fakes: Fakes, monkeypatch: pytest.MonkeyPatch):
@@ -91,6 +100,88 @@ def test_a_package_that_cannot_be_installed_says_why_and_what_to_type(fakes: Fak
     with pytest.raises(TdiError, match="mmdebstrap could not be installed: E: Unable to locate") as error:
         apt.install(["mmdebstrap"], "Bootstrapping")
     assert "sudo apt-get install mmdebstrap" in error.value.remedy
+
+
+@pytest.fixture
+def root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(apt.time, "sleep", lambda _: None)
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize("step", ["update", "install"])
+@pytest.mark.parametrize(
+    ("says", "holder"),
+    [
+        ("lock /var/lib/apt/lists/lock. It is held by process 13036 (apt-get)", "process 13036 (apt-get)"),
+        (
+            "lock /var/lib/dpkg/lock-frontend - open (11: Resource temporarily unavailable)",
+            "/var/lib/dpkg/lock-frontend",
+        ),
+    ],
+)
+def test_while_another_process_uses_apt_it_waits_and_says_so_once(
+    fakes: Fakes, tmp_path: Path, capsys: pytest.CaptureFixture[str], step: str, says: str, holder: str
+):
+    tries = tmp_path / "tries"
+    busy = f'echo >> {tries}; [ $(wc -l < {tries}) -gt 3 ] || {{ echo "E: Could not get {says}" >&2; exit 100; }}'
+    program = fakes("apt-get", f'case "$*" in *"--quiet {step}"*) {busy};; esac')
+    apt.install(["mmdebstrap"], "Bootstrapping")
+    assert len([call for call in program.calls if step in call]) == 4
+    assert capsys.readouterr().err.count(f"Waiting: apt is in use by another process ({holder})") == 1
+
+
+@pytest.mark.usefixtures("root")
+def test_apt_that_stays_in_use_is_given_up(fakes: Fakes, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(apt, "_LONGEST", 0.2)
+    fakes("apt-get", "echo 'E: Could not get lock /var/lib/dpkg/lock. It is held by process 1 (apt)' >&2; exit 100")
+    with pytest.raises(TdiError, match=r"could not be installed: .*held by process 1 \(apt\)"):
+        apt.install(["mmdebstrap"], "Bootstrapping")
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize(
+    ("update", "install"),
+    [
+        (
+            "W: Failed to fetch http://a.example.org/InRelease  Could not resolve 'a.example.org'",
+            "E: Unable to locate it",
+        ),
+        ("", "E: Failed to fetch http://a.example.org/x.deb  Could not connect to a.example.org:80 (…), timed out"),
+        ("", "E: Failed to fetch http://a.example.org/x.deb  Temporary failure resolving 'a.example.org'"),
+    ],
+)
+def test_a_mirror_that_is_down_is_named_as_the_cause(fakes: Fakes, update: str, install: str):
+    fakes("apt-get", f'case "$*" in *update) echo "{update}" >&2;; *) echo "{install}" >&2; exit 100;; esac')
+    with pytest.raises(TdiError, match=r"mirror does not answer: .*a\.example\.org") as error:
+        apt.install(["mmdebstrap"], "Bootstrapping")
+    assert "\n" not in error.value.what
+    assert "apt-get update" in error.value.remedy
+
+
+@pytest.mark.usefixtures("root")
+def test_a_mirror_of_something_else_that_is_down_does_no_harm(fakes: Fakes):
+    fakes("apt-get", 'case "$*" in *update) echo "W: Failed to fetch x  Could not resolve x" >&2;; esac')
+    apt.install(["mmdebstrap"], "Bootstrapping")
+
+
+@pytest.mark.usefixtures("root")
+def test_the_second_name_of_a_package_is_for_distributions_without_the_first(fakes: Fakes):
+    program = fakes("apt-get", "")
+    fakes("apt-cache", 'case "$*" in *" new") echo "Package: new";; *" mentioned") ;; *) exit 100;; esac')
+    apt.install(["old", "new|old", "newest|new", "mentioned|other"], "Something")
+    assert program.calls[-1].endswith("--no-remove old new other")
+
+
+@pytest.mark.usefixtures("root")
+def test_what_apt_writes_is_readable_for_all_whatever_the_umask(fakes: Fakes, tmp_path: Path):
+    fakes("apt-get", f": > {tmp_path}/written")
+    former = os.umask(0o077)
+    try:
+        apt.install(["mmdebstrap"], "Bootstrapping")
+    finally:
+        os.umask(former)
+    assert (tmp_path / "written").stat().st_mode & 0o777 == 0o644
 
 
 def test_sudo_is_used_where_it_asks_no_password(fakes: Fakes, monkeypatch: pytest.MonkeyPatch):

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from conftest import Fakes
 from tdi.errors import TdiError
-from tdi.machines.run import Interrupted
 from tdi.outside import process
+from tdi.outside.signals import Interrupted
+
+KILL = "import os, sys; os.killpg(-int(sys.argv[1]), 15)"
 
 SLEEPER = "sleep 60 & echo $! > {}; wait"
 
@@ -115,6 +118,41 @@ def test_an_interrupt_of_an_attached_program_ends_it_and_its_children(tmp_path: 
     assert gone(started(file))
 
 
+def test_what_runs_as_root_through_sudo_is_ended_through_sudo(
+    fakes: Fakes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    real, file = os.killpg, tmp_path / "pid"
+
+    def not_permitted(*_: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "killpg", not_permitted)
+    fakes("sudo", f'[ "$*" = "--non-interactive kill -TERM -- $5" ] && exec {sys.executable} -c "{KILL}" "$5"')
+    try:
+        with pytest.raises(TdiError, match="did not end within"):
+            process.run(["sh", "-c", SLEEPER.format(file)], timeout=0.3)
+    finally:
+        monkeypatch.setattr(os, "killpg", real)
+    assert gone(started(file))
+
+
+def test_a_program_that_outlives_us_is_not_waited_for_and_its_end_is_known(tmp_path: Path):
+    file = tmp_path / "end"
+    code = process.start_outliving(["sh", "-c", f"until [ -e {file} ]; do sleep 0.05; done; exit 3"])
+    assert code() is None
+    file.touch()
+    for _ in range(100):
+        if code() is not None:
+            break
+        time.sleep(0.05)
+    assert code() == 3
+
+
+def test_a_program_that_cannot_outlive_us_is_named():
+    with pytest.raises(TdiError, match="no-such-program-here could not be started"):
+        process.start_outliving(["no-such-program-here"])
+
+
 def test_an_attached_programs_exit_code_is_returned():
     assert process.run_attached([sys.executable, "-c", "raise SystemExit(4)"], dict(os.environ)) == 4
 
@@ -127,3 +165,32 @@ def test_words_are_joined_for_a_sentence(words, text: str):
 def test_the_first_line_is_the_first_that_says_something():
     assert process.first_line("\n  \n one \ntwo") == "one"
     assert process.first_line("") == ""
+
+
+def test_a_program_that_listens_is_told_a_last_word_and_outlives_us_where_it_goes_on():
+    tell = process.start_listening([sys.executable, "-c", "exit(input() == 'done')"])
+    assert tell(b"done\n", 10) == 1
+    goes_on = process.start_listening(["sleep", "60"])
+    assert goes_on(b"", 0) is None
+    with pytest.raises(TdiError, match="no-such-program could not be started"):
+        process.start_listening(["no-such-program"])
+
+
+def test_a_program_that_is_asked_answers_line_by_line_and_is_ended_where_it_does_not_end():
+    asked = process.open_for_questions(["cat"])
+    assert [asked.ask("one"), asked.ask("two")] == ["one\n", "two\n"]
+    asked.close()
+    assert asked.child.returncode == 0
+    stubborn = process.open_for_questions(["sleep", "60"])
+    stubborn.close(0.1)
+    assert stubborn.child.returncode == -signal.SIGKILL
+
+
+def test_a_program_that_goes_on_after_it_was_read_is_ended_and_said(tmp_path: Path):
+    with (
+        (tmp_path / "messages").open("w+b") as messages,
+        pytest.raises(TdiError, match="it goes on"),
+        process.piped(["sh", "-c", "echo here; sleep 60"], b"", messages, last=0.1, late="it goes on") as program,
+    ):
+        assert os.read(program.output, 10) == b"here\n"
+    assert program.code == -signal.SIGKILL

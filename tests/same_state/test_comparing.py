@@ -13,16 +13,16 @@ import pytest
 
 from conftest import ROOT
 from tdi import settings
+from tdi.collector.scopes.registry import SCOPES
 from tdi.errors import TdiError
 from tdi.machines.machine import Machine, Part
 from tdi.machines.manifest import Manifest, in_force
 from tdi.outside import pytest_run
 from tdi.same_state import comparing
-from tdi.state.collector import SCOPES
 from tdi.state.compare import Comparison, Result, compare
 from tdi.state.finding import Finding, Kind, Severity
 from tdi.state.record import RecordFile, ScopeHeader, write_record
-from tdi.verifier import plugin
+from tdi.verifier.own_tests import SAME_STATE_TEST
 
 MACHINES = (
     Machine("tdi-0123abcd-fresh", "fresh", "fresh", Part.NEW),
@@ -119,9 +119,9 @@ class Report:
         found = {}
         for element in ET.parse(self.junit).iter("testcase"):  # noqa: S314 (our own)
             name = element.attrib["name"]
-            if not name.startswith(plugin.SAME_STATE_TEST):
+            if not name.startswith(SAME_STATE_TEST):
                 continue
-            assert name.startswith(f"{plugin.SAME_STATE_TEST}[upgrade-"), "the run's id would make each run's another"
+            assert name.startswith(f"{SAME_STATE_TEST}[upgrade-"), "the run's id would make each run's another"
             outcome, message = "passed", ""
             for child in element:
                 outcome, message = child.tag, child.attrib["message"].removeprefix("Failed: ")

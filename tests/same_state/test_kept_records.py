@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shutil
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -48,6 +49,19 @@ def test_a_record_of_something_else_is_not_used_and_says_of_what(checkout: Proje
     assert kept_records.why_unusable(checkout, kept, BASE) == "it is of another role and playbook"
     (checkout.verifier / "record.yml").write_text("text: [^/etc/x$]\n")
     assert str(kept_records.why_unusable(checkout, kept, BASE)).endswith("and collector")
+
+
+def test_each_module_of_the_collector_is_a_part_of_what_made_a_record(
+    checkout: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    collector = shutil.copytree(kept_records.COLLECTOR, tmp_path / "collector", ignore=shutil.ignore_patterns("*.pyc"))
+    monkeypatch.setattr(kept_records, "COLLECTOR", collector)
+    keys = {kept_records.key(checkout, BASE)["collector"]}
+    modules = sorted(collector.rglob("*.py"))
+    for module in modules:
+        module.write_text("", encoding="utf-8") if module.stat().st_size else module.unlink()
+        keys.add(kept_records.key(checkout, BASE)["collector"])
+    assert len(keys) == len(modules) + 1
 
 
 def _text(kept: Path) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ENGINE, Ended, Fakes, Program
-from tdi.outside import apt, console
+from tdi.outside import apt, screen
 from tdi.project import Project
 from tdi.setup import doctor
 
@@ -107,6 +107,6 @@ def test_an_environment_without_a_package_or_of_an_old_python_says_how_to_renew_
 
 
 def test_what_was_found_may_have_brackets(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(console.out, "_width", 200)
+    monkeypatch.setattr(screen.out, "_width", 200)
     doctor.show([doctor.Requirement("docker engine", met=True, found="20.10 at [proxy] unix:///x")])
     assert "[proxy]" in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tdi.state.compare import Comparison, compare
@@ -47,6 +48,12 @@ def package(version: str = "1.0", **attributes: Any) -> dict[str, Any]:
     """An installed package."""
     plain = {"version": version, "architecture": "amd64", "selection": "install", "status": "installed", "auto": False}
     return plain | attributes
+
+
+def written(path: Path, scopes: Scopes, meta: Mapping[str, Any] = MappingProxyType({"hostname": "a"})) -> Path:
+    """Write a record in which all scopes are complete."""
+    write_record(path, meta, {name: (ScopeHeader(), sorted(objects.items())) for name, objects in scopes.items()})
+    return path
 
 
 def record(path: Path, scopes: Scopes, headers: Mapping[str, ScopeHeader] | None = None, **meta: Any) -> RecordFile:

@@ -10,8 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from test_collector import SOURCE, collect, write
+from by_program import collect, write
 
+from tdi.state.program import program
 from tdi.state.target import START
 
 
@@ -87,16 +88,16 @@ def test_a_collector_that_nobody_waits_for_ends_with_all_that_it_started(tmp_pat
     hanging = ("sleep", f"31.{os.getpid()}{len(end)}")
     probe = {"name": "hanging", "command": hanging, "timeout": 60}
     settings = {"root": str(tmp_path), "lifeline": 0, "scopes": ["probes", "files"], "probes": [probe]}
-    program = SOURCE.read_bytes()
+    sent = program()
     process = subprocess.Popen(
-        [sys.executable, *START[1:], json.dumps(settings), str(len(program))],
+        [sys.executable, *START[1:], json.dumps(settings), str(len(sent))],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         bufsize=0,
     )
     assert process.stdin
-    process.stdin.write(program)
+    process.stdin.write(sent)
     assert within(20, lambda: running(*hanging))
     getattr(process, end).close()
     assert process.wait(10) == 1

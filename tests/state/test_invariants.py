@@ -28,6 +28,8 @@ def found(tmp_path: Path, **scopes: dict[str, Any]):
         ("files", "/srv/x", file(capability="cap_net_raw+ep"), Severity.SECURITY),
         ("files", "/srv/x", file(mode="0666"), Severity.SECURITY),
         ("files", "/srv/x", file(mode="0602"), Severity.SECURITY),
+        ("files", "/srv/x", file(mode="0603", next_attribute="of a later collector"), Severity.SECURITY),
+        ("files", "/srv/x", file(mode="0607", number=1), Severity.SECURITY),
         ("files", "/srv/x", file(mode="4755", capability="cap_net_raw=ep"), Severity.SECURITY),
         ("files", "/srv/x", file(mode="1363"), Severity.SECURITY),
         ("files", "/srv/x", file(mode="1204"), Severity.SECURITY),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from by_hand import NAMES, compared, file, package
 
-from tdi.state.fleet import Fleet, Host, Shared, Status
+from tdi.state.fleet.compare import Fleet, Host, Shared, Status
 from tdi.state.reports import fleet, html
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed: pip install selenium")

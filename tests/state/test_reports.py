@@ -13,11 +13,12 @@ import pytest
 from by_hand import compared, file, package
 from rich.console import Console
 
+from tdi.state.allowances import Allowance
 from tdi.state.compare import Comparison, Result
 from tdi.state.reports import html, markdown, printable, terminal
 from tdi.state.reports import json as json_report
 from tdi.state.reports.text import unified
-from tdi.state.rules import Allowance, Rules
+from tdi.state.rules import Rules
 
 HOSTILE = "/srv/a\nb\x1b[31m<script>alert(1)</script>|`@you`\udcff\u202e</script>"
 

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from by_program import collect, collect_bytes, write
 from rich.console import Console
-from test_collector import collect, collect_bytes, write
 
-from tdi.state import collector
+from tdi.collector.redaction import redact
+from tdi.collector.scopes.processes import in_quotes
 from tdi.state.compare import compare
 from tdi.state.record import RecordFile
 from tdi.state.reports import html, markdown, terminal
@@ -144,7 +145,7 @@ options x key=hunter2
 
 @pytest.mark.parametrize("text", LESS_TIDY)
 def test_less_tidy_secrets_are_redacted(text: str):
-    assert "hunter2" not in collector.redact("run " + text)
+    assert "hunter2" not in redact("run " + text)
 
 
 ORDINARY = """\
@@ -188,13 +189,13 @@ rsync --password-file=/etc/rsync.pw /a rsync://b
 
 @pytest.mark.parametrize("text", ORDINARY)
 def test_what_is_no_secret_stays_so_that_a_difference_in_it_is_found(text: str):
-    assert collector.redact("run " + text) == "run " + text
+    assert redact("run " + text) == "run " + text
 
 
 def test_a_secret_of_several_words_is_known_by_its_place_in_the_command_line():
     words = ["app", "--password", "two hunter2", "-x", 'say "hunter2"', "-y"]
-    line = " ".join([words[0], *map(collector.in_quotes, words[1:])])
-    assert collector.redact(line) == "app --password [redacted] -x 'say \"hunter2\"' -y"
+    line = " ".join([words[0], *map(in_quotes, words[1:])])
+    assert redact(line) == "app --password [redacted] -x 'say \"hunter2\"' -y"
 
 
 def test_no_secret_is_in_what_a_probe_says(tmp_path: Path):
@@ -239,5 +240,5 @@ HOSTILE: dict[str, Callable[[], str]] = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_the_search_for_secrets_takes_time_in_proportion_to_the_text(name: str):
     began = time.process_time()
-    collector.redact(HOSTILE[name]())
+    redact(HOSTILE[name]())
     assert time.process_time() - began < 2

@@ -124,7 +124,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
         lifecycle.start_all([(started[0], base.id, options), (started[1], image.id, options)], run_id)
         for machine in started:
             docker.wait_until_booted(machine.name)
-        scenarios = {machine.name: settings[machine.scenario] for machine in started}
+        scenarios = {machine.name: settings[machine.scenario].ansible for machine in started}
         outcome = ansible.converge(scenarios, directory / "ansible", directory / "log", times=1)
         assert outcome.code == 0, outcome.log.read_text()
         for machine in started:

@@ -13,11 +13,10 @@ import yaml
 from by_hand import file, package, record
 from click.testing import CliRunner, Result
 
+from tdi.cli import cli
 from tdi.errors import ExitCode, TdiError
 from tdi.outside import process
-from tdi.state import cli
-from tdi.state.cli import state
-from tdi.state.common_state import write_common_state
+from tdi.state.fleet.common_state import write_common_state
 from tdi.state.invariants import check
 from tdi.state.record import RecordFile, ScopeHeader, ScopeStatus
 from tdi.state.rules import Rules, load_rules
@@ -37,7 +36,7 @@ def _records(tmp_path: Path) -> Path:
 
 
 def tdi(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(state, [str(argument) for argument in arguments], standalone_mode=False)
+    return CliRunner().invoke(cli, ["state", *(str(argument) for argument in arguments)], standalone_mode=False)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +228,7 @@ def test_a_record_has_the_texts_in_which_machines_have_their_names(tmp_path: Pat
         with record(tmp_path / "x.json", {"files": {}}, hashed={"reused": 0}) as made:
             yield made
 
-    monkeypatch.setattr(cli, "record_target", recorded)
+    monkeypatch.setattr("tdi.commands.state.record.record_target", recorded)
     assert tdi("record", "local://", "-o", tmp_path / "x.json", "--text", "^/etc/y$").return_value == ExitCode.HOLDS
     assert asked["text"] == (r"^/etc/(hostname|hosts|mailname)$", "^/etc/y$")
 

@@ -20,7 +20,9 @@ from tdi.molecule import scenario
 from tdi.outside import apt, docker
 from tdi.project import Project
 from tdi.state import target
-from tdi.state.record import RecordFile, ScopeHeader, pairs, validate, write_record
+from tdi.state.pairs import pairs
+from tdi.state.record import RecordFile, ScopeHeader, write_record
+from tdi.state.schema import validate
 from tdi.state.target import Scheme, Target, parse_target
 
 
@@ -520,7 +522,7 @@ def root_file_system(suite: str) -> str:
         return name
     platform = Platform(f"test-{suite}", "debian", "", suite, ("main",))
     archive = apt.of_host()
-    if not archive or archive.distribution != "debian" or not archive.serves(platform):
+    if not archive or archive.distribution != "debian" or not archive.serves(platform.suite):
         pytest.skip(f"no mirror of Debian {suite}")
     origin = base_image._bootstrap(platform, archive)
     project = Project.find(Path(__file__).parent)

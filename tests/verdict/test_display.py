@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tdi.outside import console
+from tdi.outside import console, screen
 from tdi.same_state.kept_records import Found
 from tdi.state.compare import Result as SameState
 from tdi.state.finding import Finding, Kind, Severity
@@ -16,7 +16,7 @@ from tdi.verdict.outcome import Class, Ended, Result, Step, Trouble, Verdict
 @pytest.fixture
 def shown(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     def show(verdict: Verdict, title: str = "") -> str:
-        monkeypatch.setattr(console.out, "_width", 200)
+        monkeypatch.setattr(screen.out, "_width", 200)
         display.show(verdict, Path("artifacts"), title)
         return capsys.readouterr().out
 

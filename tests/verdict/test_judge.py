@@ -21,7 +21,7 @@ from tdi.state.compare import compare
 from tdi.state.record import RecordFile, ScopeHeader, write_record
 from tdi.verdict import judge as judging
 from tdi.verdict.outcome import Class, Ended, MachineOutcome, Result, Step, Trouble, Verdict
-from tdi.verifier import plugin
+from tdi.verifier.own_tests import RECORD_TEST, SAME_STATE_TEST
 
 FRESH = Machine("tdi-x-fresh", "fresh", "fresh", Part.NEW)
 UPGRADE = Machine("tdi-x-upgrade", "upgrade", "upgrade", Part.UPGRADED)
@@ -227,8 +227,8 @@ def test_what_ended_ansible_otherwise_is_trouble(
 
 GOOD_TESTS = (
     OneTest("test_site", FRESH.name, "passed", ""),
-    OneTest(plugin.RECORD_TEST, FRESH.name, "passed", ""),
-    OneTest(plugin.SAME_STATE_TEST, FRESH.name, "skipped", ""),
+    OneTest(RECORD_TEST, FRESH.name, "passed", ""),
+    OneTest(SAME_STATE_TEST, FRESH.name, "skipped", ""),
 )
 
 
@@ -250,7 +250,7 @@ def test_a_failing_test_is_named_with_what_it_said():
 
 
 def test_a_failing_comparison_is_not_a_failure_of_one_machine():
-    mine = judged_tests(*GOOD_TESTS, OneTest(plugin.SAME_STATE_TEST, FRESH.name, "failed", "different"))
+    mine = judged_tests(*GOOD_TESTS, OneTest(SAME_STATE_TEST, FRESH.name, "failed", "different"))
     assert mine.result is Result.PASS
 
 
@@ -279,7 +279,7 @@ def test_a_verifier_that_cannot_be_imported_is_a_fault_of_the_change():
     assert "SyntaxError" in mine.steps[Step.VERIFY].detail
 
 
-@pytest.mark.parametrize("recorded", [(), (OneTest(plugin.RECORD_TEST, FRESH.name, "failed", "the collector ended"),)])
+@pytest.mark.parametrize("recorded", [(), (OneTest(RECORD_TEST, FRESH.name, "failed", "the collector ended"),)])
 def test_a_machine_that_was_not_recorded_proves_nothing(recorded: tuple[OneTest, ...]):
     assert judged_tests(GOOD_TESTS[0], *recorded).results[Step.RECORD] is Result.ERROR
 
@@ -290,7 +290,7 @@ def test_a_failing_test_of_no_machine_is_not_lost():
 
 
 def compared(found: Found | None, *failed: str) -> Found:
-    tests = tuple(OneTest(plugin.SAME_STATE_TEST, UPGRADE.name, "failed", said, said) for said in failed)
+    tests = tuple(OneTest(SAME_STATE_TEST, UPGRADE.name, "failed", said, said) for said in failed)
     return judging.same_state(found, Verification(tests, (), 1, Path("log")))
 
 

@@ -23,7 +23,7 @@ from tdi.verdict import steps
 from tdi.verdict.bed import Images
 from tdi.verdict.display import Display
 from tdi.verdict.outcome import Class, Ended, Result, Step, Trouble, Verdict
-from tdi.verifier import plugin
+from tdi.verifier.own_tests import RECORD_TEST
 
 FRESH = Machine("tdi-x-fresh", "fresh", "fresh", Part.NEW)
 UPGRADE = Machine("tdi-x-upgrade", "upgrade", "upgrade", Part.UPGRADED)
@@ -156,7 +156,7 @@ class NotedTests:
         tests = [
             OneTest(name, machine.name, "failed" if name in self.bed.failing_tests else "passed", "no answer")
             for machine in machines
-            for name in ("test_site", plugin.RECORD_TEST)
+            for name in ("test_site", RECORD_TEST)
         ]
         for test in tests:
             observe(test)

@@ -1,7 +1,5 @@
 """Testinfra's connection to a machine that is kept open."""
 
-import subprocess
-
 import pytest
 import testinfra
 import testinfra.backend
@@ -52,9 +50,9 @@ def test_large_outputs_arrive_whole(backend: KeptOpenDockerBackend):
 
 def test_an_exec_that_breaks_is_replaced_by_the_ordinary_way(backend: KeptOpenDockerBackend, docker: Program):
     assert backend.run("echo one").stdout == "one\n"
-    assert isinstance(backend._agent, subprocess.Popen)
-    backend._agent.kill()
-    backend._agent.wait()
+    assert backend._agent
+    backend._agent.child.kill()
+    backend._agent.child.wait()
     assert backend.run("echo two").stdout == "two\n"
     assert "/bin/sh -c echo two" in docker.calls[-1]
     assert backend.run("echo three").stdout == "three\n"
@@ -73,7 +71,7 @@ def test_after_closing_nothing_of_ours_runs_and_the_next_command_opens_again(
     agent = backend._agent
     assert agent
     KeptOpenDockerBackend.close_all()
-    assert agent.poll() is not None
+    assert agent.child.poll() is not None
     assert backend.run("echo again").stdout == "again\n"
     assert len(docker.calls) == 2
 

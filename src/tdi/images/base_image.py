@@ -128,7 +128,7 @@ def _origin(table: Platforms, chosen: Platform | None, engine: docker.Engine) ->
         )
     candidates = [chosen] if chosen else archive_order(table, archive)
     for candidate in candidates:
-        if candidate.distribution == archive.distribution and archive.serves(candidate):
+        if candidate.distribution == archive.distribution and archive.serves(candidate.suite):
             because = f"{first.image} cannot be had: {missing}"
             return candidate, _bootstrap(candidate, archive), f"{because}; bootstrapped from this host's apt mirror"
     names = process.joined(candidate.name for candidate in candidates)
@@ -183,7 +183,6 @@ def _host_architecture() -> str:
 def _bootstrap(platform: Platform, archive: apt.Mirror) -> str:
     """Import a minimal root file system of `platform` as an image and return its name."""
     if not process.run(["sh", "-c", "command -v mmdebstrap"], check=False).ok:
-        say("Installing mmdebstrap from the distribution")
         apt.install(["mmdebstrap"], f"Bootstrapping {platform.name}")
     say(f"Bootstrapping a minimal {platform.name} from this host's apt mirror (about half a minute)")
     tag = f"tdi-root-file-system:{platform.name}"
@@ -192,19 +191,34 @@ def _bootstrap(platform: Platform, archive: apt.Mirror) -> str:
         done = process.run(
             # What the Dockerfile needs: apt, which Ubuntu's minbase leaves out, and certificates for an https mirror.
             [
+                *_with_a_mode(),
                 "mmdebstrap",
                 "--variant=minbase",
                 "--include=apt,ca-certificates",
                 platform.suite,
                 tar,
-                *archive.sources(platform),
+                *archive.sources(platform.suite, platform.components),
             ],
             check=False,
-            timeout=1200,
+            timeout=3600,
         )
+        if "chroot mode" in done.stderr and not done.ok:
+            raise TdiError(
+                f"{platform.name} could not be bootstrapped: that takes root, passwordless sudo or user namespaces.",
+                "Install what the last needs (sudo apt-get install uidmap), and give this user a range in /etc/subuid.",
+            )
         if not done.ok:
             raise TdiError(
                 f"{platform.name} could not be bootstrapped: {done.last_line}", "Check `apt-get update` on this host."
             )
         docker.import_root_file_system(tar, tag, {docker.LABEL: "image", ROLE_LABEL: "root-file-system"})
     return tag
+
+
+def _with_a_mode() -> list[str]:
+    """The words before mmdebstrap with which it may make the files of a machine, owners and all.
+
+    As root, where this user may become it: the other way, user namespaces, is closed on many hosts. Whatever this
+    user's umask, a machine's is the usual one.
+    """
+    return [*(apt.may_install() or []), "sh", "-c", 'umask 022; exec "$@"', "sh"]

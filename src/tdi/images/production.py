@@ -121,7 +121,7 @@ def ensure(project: Project, base: BaseImage, before: Before | None = None) -> P
 
 
 def _role_as_it_stood(project: Project, before: Before, tree: Path) -> tuple[Path, Path]:
-    current = scenario.load(project, "upgrade").playbooks["converge"]
+    current = scenario.load(project, "upgrade").ansible.playbook
     if before.revision is None:
         return project.roles, current
     playbook = str(current.relative_to(project.root.resolve()))
@@ -163,7 +163,7 @@ def _build(project: Project, base: BaseImage, before: Before, roles: Path, playb
         lifecycle.one(builder, base.id, upgrade.options, run_id) as machine,
     ):
         docker.execute(machine, ["sh", "-c", f"cat > {_PIN_FILE} <<'EOF'\n{_RELEASE_ONLY}EOF"])
-        outcome = ansible.converge({machine: upgrade}, Path(work), log, playbook=playbook, roles=roles, times=1)
+        outcome = ansible.converge({machine: upgrade.ansible}, Path(work), log, playbook=playbook, roles=roles, times=1)
         (only,) = outcome.passes[machine]
         if only.failure or outcome.code or not outcome.recap:
             failure = only.failure

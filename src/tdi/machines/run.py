@@ -3,27 +3,21 @@
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from tdi.errors import TdiError
 from tdi.machines import lifecycle
 from tdi.machines.reaper import end_run
-from tdi.outside import docker
+from tdi.outside import docker, process
 
 _LONGEST_DIRECTORY = 40
 """Bytes: what is left of a socket's 108 after the run's own directory and the names inside."""
-
-
-class Interrupted(KeyboardInterrupt):
-    """SIGTERM or SIGHUP arrived; it unwinds everything as Ctrl-C does."""
 
 
 @dataclass
@@ -36,22 +30,6 @@ class Run:
     """Whether its containers stay, because somebody wants to look at them; not after an interrupt."""
 
 
-def interrupt_on_signals() -> None:
-    """Turn SIGTERM and SIGHUP into the exception that Ctrl-C raises.
-
-    SIGINT is heard even where a shell started this process with it ignored, as shells do for `command &`; an ignored
-    SIGHUP stays ignored, for `nohup` means it.
-    """
-
-    def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (the signature of a signal handler)
-        raise Interrupted
-
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, interrupt)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, interrupt)
-
-
 @contextmanager
 def new_run(run_id: str | None = None) -> Iterator[Run]:
     """A run for the length of a `with` block; its containers, processes and directory are removed at the end."""
@@ -59,7 +37,7 @@ def new_run(run_id: str | None = None) -> Iterator[Run]:
     directory = Path(tempfile.mkdtemp(prefix=f"tdi-{run_id}-", dir=_short_temporary_directory()))
     directory.chmod(0o711)  # apt drops root for its downloads, and must get through to them
     former = {name: os.environ.get(name) for name in ("TDI_RUN_ID", "TMPDIR")}
-    reaper = _start_reaper(run_id, directory)
+    tell_reaper = _start_reaper(run_id, directory)
     # What anyone below us writes to a temporary directory goes with the run's own.
     os.environ.update(TDI_RUN_ID=run_id, TMPDIR=str(directory))
     tempfile.tempdir = None
@@ -77,8 +55,7 @@ def new_run(run_id: str | None = None) -> Iterator[Run]:
                     lifecycle.remove_run(run_id)
             shutil.rmtree(directory, ignore_errors=True)
             # A machine whose start was under way may still appear: after an interrupt the reaper looks again.
-            with suppress(OSError, subprocess.TimeoutExpired):
-                reaper.communicate(b"" if interrupted else b"done\n", timeout=0 if interrupted else 10)
+            tell_reaper(b"" if interrupted else b"done\n", 0 if interrupted else 10)
             for name, value in former.items():
                 if value is None:
                     os.environ.pop(name, None)
@@ -108,12 +85,7 @@ def _undisturbed() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _start_reaper(run_id: str, directory: Path) -> subprocess.Popen[bytes]:
+def _start_reaper(run_id: str, directory: Path) -> Callable[[bytes, float], int | None]:
     script = Path(__file__).with_name("reaper.py")
-    return subprocess.Popen(
-        [sys.executable, "-I", "-S", str(script), run_id, docker.RUN_LABEL, str(directory)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    words = [sys.executable, "-I", "-S", str(script), run_id, docker.RUN_LABEL, str(directory)]
+    return process.start_listening(words)

@@ -9,14 +9,14 @@ as successful.
 import hashlib
 import json
 import os
-import shutil
 import sys
-from importlib import metadata
+import tempfile
 from pathlib import Path
 
 from tdi.errors import ExitCode, TdiError
 from tdi.machines import run
 from tdi.outside import ansible, console, docker, process
+from tdi.outside.signals import interrupt_on_signals
 from tdi.project import Project
 
 _SELF_CONTAINED = "test"
@@ -26,7 +26,7 @@ _SELF_CONTAINED = "test"
 
 def main() -> None:
     """Run Molecule with the arguments of this process and exit with its code, or the contract's."""
-    run.interrupt_on_signals()
+    interrupt_on_signals()
     # Molecule's own progress must reach a pipe in order with what its children print.
     arguments = sys.argv[1:]
     try:
@@ -73,9 +73,8 @@ def _in_project(project: Project, arguments: list[str]) -> int:
         )
     if words[0] != _SELF_CONTAINED or "--destroy=never" in arguments or "never" in arguments:
         run_id = "dev" + hashlib.sha256(str(project.root).encode()).hexdigest()[:5]
-        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tdi" / run_id
         os.environ["TDI_RUN_ID"] = run_id
-        return _molecule(arguments, ansible.environment(home))
+        return _molecule(arguments, ansible.environment(_lasting_home(run_id)))
     with run.new_run() as this:
         events = this.directory / "events.jsonl"
         tests = this.directory / "tests.jsonl"
@@ -84,30 +83,27 @@ def _in_project(project: Project, arguments: list[str]) -> int:
             "TDI_EVENTS": str(events),
             "TDI_TEST_EVENTS": str(tests),
         }
-        variables["PATH"] = f"{_quick_version(this.directory, variables['PATH'])}{os.pathsep}{variables['PATH']}"
+        quick = ansible.quick_to_say_its_version(this.directory, variables["PATH"])
+        variables["PATH"] = f"{quick}{os.pathsep}{variables['PATH']}"
         code = _molecule(arguments, variables)
         if code == 0:
             _believe(project, events, tests)
         return code
 
 
-def _quick_version(directory: Path, path: str) -> Path:
-    """A directory for the PATH whose ansible-playbook answers `--version` at once, and is the real one otherwise.
-
-    Molecule asks before every playbook, only to see that the program is there; Ansible takes 0.6 s to answer.
-    """
-    real = shutil.which("ansible-playbook", path=path)
-    if real is None:
-        raise TdiError("ansible-playbook is not in the environment.", "make setup")
-    script = directory / "bin" / "ansible-playbook"
-    script.parent.mkdir()
-    version = metadata.version("ansible-core")
-    script.write_text(
-        f'#!/bin/sh\n[ "$*" = --version ] && echo "ansible-playbook [core {version}]" && exit\nexec \'{real}\' "$@"\n',
-        encoding="utf-8",
-    )
-    script.chmod(0o755)
-    return script.parent
+def _lasting_home(run_id: str) -> Path:
+    """Where Molecule finds again what it knows of a machine. Raises TdiError where it cannot be written."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tdi" / run_id
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home):
+            pass
+    except OSError as error:
+        raise TdiError(
+            f"Molecule cannot keep what it knows of the machine in {home}: {error.strerror}.",
+            "Name a directory that can be written: XDG_CACHE_HOME. `molecule test` needs none.",
+        ) from None
+    return home
 
 
 def _molecule(arguments: list[str], variables: dict[str, str]) -> int:

@@ -11,6 +11,7 @@ from molecule.interpolation import Interpolator, InvalidInterpolation, TemplateW
 
 from tdi.errors import TdiError
 from tdi.machines.machine import Machine, Part
+from tdi.outside.ansible import AnsibleSettings
 from tdi.project import Project
 
 NAMES = ("fresh", "upgrade")
@@ -37,17 +38,14 @@ HOST_NAME = "machine"
 
 @dataclass(frozen=True)
 class Scenario:
-    """What a molecule.yml says: its machine, playbooks, Ansible settings and verifier."""
+    """What a molecule.yml says: its machine, Ansible settings and verifier."""
 
     name: str
     directory: Path
     machine: str
     image: str
     options: tuple[str, ...]
-    playbooks: dict[str, Path]
-    ansible_config: dict[str, dict[str, Any]]
-    variables: dict[str, Any]
-    environment: dict[str, str]
+    ansible: AnsibleSettings
     verifier: Path
 
     @property
@@ -83,10 +81,13 @@ def load(project: Project, name: str, environment: Mapping[str, str] | None = No
             machine=platform["name"],
             image=platform["image"],
             options=tuple(_docker_options(platform, file)),
-            playbooks={key: (file.parent / path).resolve() for key, path in provisioner["playbooks"].items()},
-            ansible_config=provisioner.get("config_options") or {},
-            variables=(provisioner.get("inventory") or {}).get("group_vars", {}).get("all", {}),
-            environment={key: str(value) for key, value in (provisioner.get("env") or {}).items()},
+            ansible=AnsibleSettings(
+                owner=name,
+                config=provisioner.get("config_options") or {},
+                variables=(provisioner.get("inventory") or {}).get("group_vars", {}).get("all", {}),
+                environment={key: str(value) for key, value in (provisioner.get("env") or {}).items()},
+                playbook=(file.parent / provisioner["playbooks"]["converge"]).resolve(),
+            ),
             verifier=(file.parent / document["verifier"]["directory"]).resolve(),
         )
     except FileNotFoundError:

@@ -1,13 +1,15 @@
-"""Ansible, run on machines with a scenario's own settings. Nothing else starts ansible-playbook."""
+"""Ansible: run on machines with a scenario's own settings, and on a fleet with the caller's. Nothing else starts it."""
 
 import configparser
 import importlib.util
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,6 @@ import yaml
 
 from tdi import settings
 from tdi.errors import TdiError
-from tdi.molecule.scenario import Scenario
 from tdi.outside import docker, process
 
 AGAIN = "tdi: converge again"
@@ -26,6 +27,21 @@ _GAVE_UP = 1
 
 LONGEST_TASK = 900
 """Seconds that one task may take before Ansible ends it as failed: a role that hangs is a fault of the role."""
+
+
+@dataclass(frozen=True)
+class AnsibleSettings:
+    """What a converge is run with: whose settings these are, ansible.cfg by section, variables, and the playbook."""
+
+    owner: str
+    config: Mapping[str, Mapping[str, Any]]
+    variables: Mapping[str, Any]
+    environment: Mapping[str, str]
+    playbook: Path
+
+    def agrees_with(self, other: "AnsibleSettings") -> bool:
+        """Whether one run can serve both: all but the owner is the same."""
+        return replace(self, owner=other.owner) == other
 
 
 @dataclass(frozen=True)
@@ -117,7 +133,7 @@ class Converging:
 
 
 def converge(
-    scenarios: Mapping[str, Scenario],
+    machines: Mapping[str, AnsibleSettings],
     work: Path,
     log: Path,
     *,
@@ -126,13 +142,13 @@ def converge(
     times: int = 2,
 ) -> Outcome:
     """Converge machines that are up, as `converging` does, to the end."""
-    with converging(scenarios, work, log, playbook=playbook, roles=roles, times=times) as running:
+    with converging(machines, work, log, playbook=playbook, roles=roles, times=times) as running:
         return running.outcome()
 
 
 @contextmanager
 def converging(
-    scenarios: Mapping[str, Scenario],
+    machines: Mapping[str, AnsibleSettings],
     work: Path,
     log: Path,
     *,
@@ -141,45 +157,38 @@ def converging(
     times: int = 2,
     gate: Path | None = None,
 ) -> Iterator[Converging]:
-    """Converge machines together in one run of ansible-playbook: `scenarios` says what each machine's settings are.
+    """Converge machines together in one run of ansible-playbook: `machines` says what each one's settings are.
 
-    The scenarios' own converge playbook runs `times` times: with `gate`, it touches the machines the first time once
+    The settings' own playbook runs `times` times: with `gate`, it touches the machines the first time once
     that file exists, the second once the file `gate`-again does. `playbook` and `roles` take its place for production
-    images. Raises TdiError where the scenarios disagree in their Ansible settings, since one run has only one set of
-    them.
+    images. Raises TdiError where the settings of the machines disagree, since one run has only one set of them.
     """
-    chosen = list(scenarios.values())
-    first = chosen[0]
-    for other in chosen[1:]:
-        if (other.ansible_config, other.variables, other.environment, other.playbooks["converge"]) != (
-            first.ansible_config,
-            first.variables,
-            first.environment,
-            first.playbooks["converge"],
-        ):
+    first, *others = machines.values()
+    for other in others:
+        if not first.agrees_with(other):
             raise TdiError(
-                f"The scenarios {first.name} and {other.name} have different Ansible settings.",
+                f"The scenarios {first.owner} and {other.owner} have different Ansible settings.",
                 "Make `provisioner` in their molecule.yml the same.",
             )
     work.mkdir(parents=True, exist_ok=True)
-    _write_config(work / "ansible.cfg", first.ansible_config)
-    inventory = {"all": {"hosts": {name: {} for name in scenarios}, "vars": first.variables}}
+    _write_config(work / "ansible.cfg", first.config)
+    inventory = {"all": {"hosts": {name: {} for name in machines}, "vars": dict(first.variables)}}
     (work / "inventory.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
-    (work / "converge.yml").write_text(_repeated(playbook or first.playbooks["converge"], times), encoding="utf-8")
+    (work / "converge.yml").write_text(_repeated(playbook or first.playbook, times), encoding="utf-8")
     variables = environment(work / "home", first.environment)
     if gate:
         variables["TDI_GATE"] = str(gate)
     if roles:
         variables["ANSIBLE_ROLES_PATH"] = str(roles)
-    reader = _Reader(work / "events.jsonl", list(scenarios))
+    reader = _Reader(work / "events.jsonl", list(machines))
     variables |= {
         "ANSIBLE_CONFIG": str(work / "ansible.cfg"),
         "TDI_EVENTS": str(reader.path),
-        "ANSIBLE_FORKS": str(max(5, len(scenarios))),
+        "ANSIBLE_FORKS": str(max(5, len(machines))),
         "ANSIBLE_TASK_TIMEOUT": str(LONGEST_TASK),
         "ANSIBLE_NOCOLOR": "1",
     }
-    command = [str(Path(sys.executable).parent / "ansible-playbook"), "--inventory", "inventory.yml", "converge.yml"]
+    command = [_program("ansible-playbook"), "--inventory", "inventory.yml", "converge.yml"]
     with process.started(command, env=variables, cwd=work, log=log) as program:
         yield Converging(program, reader, log)
 
@@ -189,12 +198,66 @@ def second_gate(gate: Path) -> Path:
     return gate.with_name(f"{gate.name}-again")
 
 
-def syntax_error(scenario: Scenario, work: Path) -> str | None:
-    """What Ansible says is wrong with the scenario's converge playbook and its roles, or None."""
-    command = [str(Path(sys.executable).parent / "ansible-playbook"), "--syntax-check", "--inventory", "localhost,"]
-    variables = {**environment(work / "home", scenario.environment), "ANSIBLE_NOCOLOR": "1"}
-    checked = process.run([*command, scenario.playbooks["converge"]], check=False, env=variables, cwd=work, timeout=120)
+def syntax_error(given: AnsibleSettings, work: Path) -> str | None:
+    """What Ansible says is wrong with the playbook and its roles, or None."""
+    command = [_program("ansible-playbook"), "--syntax-check", "--inventory", "localhost,"]
+    variables = {**environment(work / "home", given.environment), "ANSIBLE_NOCOLOR": "1"}
+    checked = process.run([*command, given.playbook], check=False, env=variables, cwd=work, timeout=120)
     return None if checked.ok else process.first_line(checked.stderr) or checked.last_line
+
+
+def usual_environment() -> dict[str, str]:
+    """The caller's own environment, for how to reach the hosts of a fleet is in their Ansible's settings."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    return {**kept, "PATH": path, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_DEPRECATION_WARNINGS": "0"}
+
+
+def list_inventory(sources: Sequence[str], limit: str | None) -> process.Completed:
+    """What Ansible reads in `sources` (as for `--inventory`), as JSON; the caller judges the exit code."""
+    words = [*_inventories(sources), *(["--limit", limit] if limit else []), "--list"]
+    variables = {**usual_environment(), "ANSIBLE_INVENTORY_UNPARSED_FAILED": "1"}
+    return process.run([_program("ansible-inventory"), *words], check=False, env=variables, timeout=600)
+
+
+def play(
+    playbook: Path,
+    sources: Sequence[str],
+    options: Sequence[str],
+    variables: Mapping[str, str],
+    log: Path,
+    tick: Callable[[], None],
+) -> process.Completed:
+    """Run a playbook on the hosts of `sources` in `usual_environment` and `variables`; the caller judges the code."""
+    command = [_program("ansible-playbook"), *_inventories(sources), *options, str(playbook)]
+    return process.run(command, check=False, env={**usual_environment(), **variables}, log=log, tick=tick)
+
+
+def quick_to_say_its_version(directory: Path, path: str) -> Path:
+    """A directory for the PATH whose ansible-playbook answers `--version` at once, and is the real one otherwise.
+
+    Molecule asks before every playbook, only to see that the program is there; Ansible takes 0.6 s to answer.
+    """
+    real = shutil.which("ansible-playbook", path=path)
+    if real is None:
+        raise TdiError("ansible-playbook is not in the environment.", "make setup")
+    script = directory / "bin" / "ansible-playbook"
+    script.parent.mkdir()
+    version = metadata.version("ansible-core")
+    script.write_text(
+        f'#!/bin/sh\n[ "$*" = --version ] && echo "ansible-playbook [core {version}]" && exit\nexec \'{real}\' "$@"\n',
+        encoding="utf-8",
+    )
+    script.chmod(0o755)
+    return script.parent
+
+
+def _inventories(sources: Sequence[str]) -> list[str]:
+    return [word for source in sources for word in ("--inventory", source)]
+
+
+def _program(name: str) -> str:
+    return str(Path(sys.executable).parent / name)
 
 
 def within(root: Path, place: str) -> str:

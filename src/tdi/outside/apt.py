@@ -1,17 +1,33 @@
 """The host's own apt configuration: which archive it uses, which suites that archive serves, and packages from it."""
 
 import os
+import re
 import shutil
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tdi.errors import TdiError
-from tdi.images.platforms import Platform
 from tdi.outside import process
+from tdi.outside.console import say
 
 _HELPER = "/usr/lib/apt/apt-helper"
+
+_LONGEST = 1800
+"""Seconds that one call of apt-get may take, and that it waits for the end of another one."""
+
+_LOCKED = re.compile(r"Could not get lock (?P<file>\S+)(?:.*held by (?P<holder>process .*))?")
+"""How apt says that another process is at work; who that is, it does not always know."""
+
+_UNREACHABLE = re.compile(
+    r"(?P<reason>(?:Temporary failure resolving|Could not resolve|Could not connect to|Unable to connect to"
+    r"|Cannot initiate the connection to|Connection (?:failed|timed out)).*)"
+)
+"""How apt says that a mirror does not answer."""
+
+_CHECK = "Check `sudo apt-get update`, and begin again."
 
 
 @dataclass(frozen=True)
@@ -22,21 +38,30 @@ class Mirror:
     archive: str
     security: str
 
-    def sources(self, platform: Platform) -> list[str]:
-        """The source lines of a new server of `platform`: the release, its updates and its security suite."""
-        components = " ".join(platform.components)
+    def sources(self, suite: str, components: Sequence[str]) -> list[str]:
+        """The source lines of a new server of a release: `suite`, its updates and its security suite."""
+        words = " ".join(components)
         return [
-            f"deb {self.archive} {platform.suite} {components}",
-            f"deb {self.archive} {platform.suite}-updates {components}",
-            f"deb {self.security} {platform.suite}-security {components}",
+            f"deb {self.archive} {suite} {words}",
+            f"deb {self.archive} {suite}-updates {words}",
+            f"deb {self.security} {suite}-security {words}",
         ]
 
-    def serves(self, platform: Platform) -> bool:
-        """Whether the archive has the release of `platform`; asked through apt, so that its proxies hold."""
+    def serves(self, suite: str) -> bool:
+        """Whether the archive has the release `suite`; asked through apt, so that its proxies hold.
+
+        Raises TdiError where the archive does not answer.
+        """
         with tempfile.TemporaryDirectory(prefix="tdi-") as directory:
-            command = [_HELPER, "-o", "APT::Sandbox::User=root", "download-file"]
-            address = f"{self.archive.rstrip('/')}/dists/{platform.suite}/InRelease"
-            return process.run([*command, address, f"{directory}/InRelease"], check=False, timeout=60).ok
+            command = [_HELPER, "-o", "APT::Sandbox::User=root", "-o", "Acquire::Retries=1", "download-file"]
+            address = f"{self.archive.rstrip('/')}/dists/{suite}/InRelease"
+            english = {**os.environ, "LC_ALL": "C"}
+            done = process.run(
+                [*command, address, f"{directory}/InRelease"], check=False, env=english, timeout=_LONGEST
+            )
+        if no_answer := _no_answer(done):
+            raise TdiError(f"This host's apt mirror does not answer: {no_answer}", _CHECK)
+        return done.ok
 
 
 def of_host() -> Mirror | None:
@@ -66,14 +91,60 @@ def may_install() -> list[str] | None:
 
 
 def install(packages: Sequence[str], purpose: str) -> None:
-    """Install packages of the host's distribution. Raises TdiError, with what to type, where that is not possible."""
-    words = " ".join(packages)
-    by_hand = f"Install it yourself: sudo apt-get install {words}"
+    """Install packages of the host's distribution; `a|b` is the first of the two that the distribution has.
+
+    Waits while another process holds apt's locks, and removes nothing. Raises TdiError, with what to type, where that
+    is not possible.
+    """
+    words = " ".join(package.partition("|")[0] for package in packages)
     prefix = may_install()
     if not shutil.which("apt-get") or prefix is None:
-        raise TdiError(f"{purpose} needs {words}, and installing it needs root or passwordless sudo.", by_hand)
-    apt = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=300", "--quiet"]
-    process.run([*apt, "update"], check=False, timeout=600)
-    done = process.run([*apt, "install", "--yes", "--no-install-recommends", *packages], check=False, timeout=1200)
-    if not done.ok:
-        raise TdiError(f"{words} could not be installed: {done.last_line}", by_hand)
+        raise TdiError(f"{purpose} needs {words}, and installing it needs root or passwordless sudo.", _by_hand(words))
+    # A mirror of something else that does not answer is no reason to stop; the cause may be needed further down.
+    updated = _apt_get(prefix, ["update"])
+    chosen = list(dict.fromkeys(_chosen(package) for package in packages))
+    say(f"Installing {process.joined(chosen)} from the distribution")
+    done = _apt_get(prefix, ["install", "--yes", "--no-install-recommends", "--no-remove", *chosen])
+    if done.ok:
+        return
+    words = " ".join(chosen)
+    if no_answer := _no_answer(done) or _no_answer(updated):
+        raise TdiError(f"{words} could not be installed, for a package mirror does not answer: {no_answer}", _CHECK)
+    raise TdiError(f"{words} could not be installed: {done.last_line}", _by_hand(words))
+
+
+def _by_hand(words: str) -> str:
+    return f"Install it yourself: sudo apt-get install {words}"
+
+
+def _apt_get(prefix: Sequence[str], words: Sequence[str]) -> process.Completed:
+    """Run apt-get as root, without a question and in English; wait, and say so, while another process holds a lock."""
+    # What it writes must be readable for all, whatever this user's umask; apt itself waits only for dpkg's lock.
+    script = 'umask 022; DEBIAN_FRONTEND=noninteractive LC_ALL=C exec apt-get --quiet "$@"'
+    began = time.monotonic()
+    said = False
+    while True:
+        done = process.run([*prefix, "sh", "-c", script, "apt-get", *words], check=False, timeout=_LONGEST)
+        held = _LOCKED.search(done.stderr)
+        if done.ok or not held or time.monotonic() - began > _LONGEST:
+            return done
+        if not said:
+            say(f"Waiting: apt is in use by another process ({held['holder'] or held['file'].rstrip('.')})")
+        said = True
+        time.sleep(2)
+
+
+def _chosen(package: str) -> str:
+    first, _, second = package.partition("|")
+    if not second:
+        return first
+    # A name that others only mention, or provide, has no version of its own.
+    shown = process.run(["apt-cache", "--no-all-versions", "show", first], check=False, timeout=60)
+    return first if shown.ok and shown.stdout.strip() else second
+
+
+def _no_answer(done: process.Completed) -> str:
+    """What apt says of a mirror that cannot be reached, or nothing."""
+    lines = [line.strip() for line in done.stderr.splitlines()]
+    reasons = [match["reason"] for line in lines if (match := _UNREACHABLE.search(line))]
+    return reasons[0] if reasons else ""

@@ -1,25 +1,11 @@
-"""The terminal: every line that `tdi` prints goes through here. Results go to stdout, progress and errors to stderr.
+"""Lines of progress and errors, on stderr. Tables and colours are in tdi.outside.screen: most commands print none.
 
 What machines, Ansible and tests say may hold escapes that a terminal obeys: `printable` makes them visible.
 """
 
+import os
 import sys
 import time
-
-from rich.console import Console
-from rich.text import Text
-
-out = Console(highlight=False, soft_wrap=True, emoji=False)
-err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
-
-_NARROW = 72
-"""Columns: below that a margin takes too much of a line, and gets one of its own."""
-
-_SMALL = 4
-"""Columns of a margin that stays a margin on every terminal."""
-
-_WIDE = 120
-"""Columns: longer lines are hard to read."""
 
 _SURROGATES = range(0xDC80, 0xDD00)
 """How Python stands for single bytes of a name that is not UTF-8."""
@@ -46,31 +32,24 @@ def _escape(letter: str) -> str:
 
 def say(message: str) -> None:
     """One line of progress, with the seconds since the start."""
-    err.print(f"[{time.monotonic() - _started:6.1f} s] {printable(message)}", markup=False)
+    _print(f"[{time.monotonic() - _started:6.1f} s] {printable(message)}")
 
 
 def fail(what: str, remedy: str = "") -> None:
     """An error: what is wrong, and in a second line what to do."""
-    err.print(f"tdi: {printable(what)}", markup=False, style="bold red" if sys.stderr.isatty() else None)
+    begin, end = _error_style()
+    _print(f"{begin}tdi: {printable(what)}{end}")
     if remedy:
-        err.print(f"     {printable(remedy)}", markup=False)
+        _print(f"     {printable(remedy)}")
 
 
-def beside(console: Console, margin: Text, *parts: Text) -> None:
-    """Print `parts` beside a margin.
+def _print(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
-    On a terminal each begins a line, and is wrapped at words below itself. Elsewhere all of it is one line, so that it
-    can be searched and cut.
-    """
-    if not console.is_terminal:
-        console.print(Text(" ").join([margin + parts[0], *parts[1:]]), soft_wrap=True)
-        return
-    indent = margin.cell_len
-    if indent > _SMALL and console.width < _NARROW:
-        console.print(margin, soft_wrap=True)
-        indent, margin = 2, Text("  ")
-    for part in parts:
-        for line in part.wrap(console, max(min(console.width, _WIDE) - indent, 20), overflow="fold"):
-            line.rstrip()
-            console.print(margin + line, soft_wrap=True)
-            margin = Text(" " * indent)
+
+def _error_style() -> tuple[str, str]:
+    """What a terminal is told before and after the first line of an error: bold red, only bold with NO_COLOR."""
+    if not sys.stderr.isatty() or os.environ.get("TERM", "").lower() in {"dumb", "unknown"}:
+        return "", ""
+    return "\x1b[1m" if os.environ.get("NO_COLOR") else "\x1b[1;31m", "\x1b[0m"

@@ -21,6 +21,10 @@ class EngineUnreachableError(TdiError):
     """No Docker engine answers."""
 
 
+class EngineRefusesError(EngineUnreachableError):
+    """A Docker engine is there, and this user may not use it."""
+
+
 @dataclass(frozen=True)
 class Engine:
     """The engine that answers: where it was reached, its version, processor architecture and cgroup version."""
@@ -52,6 +56,8 @@ def engine(timeout: float = 20) -> Engine:
             ) from None
     errors = info.get("ServerErrors") or ([] if info.get("ServerVersion") else [answer.last_line])
     if errors:
+        if "permission denied" in errors[0].lower() and where.startswith(("unix://", "the default")):
+            raise EngineRefusesError(f"Docker is unreachable at {where}: {errors[0]}", _TO_BE_LET_IN)
         raise EngineUnreachableError(f"Docker is unreachable at {where}: {errors[0]}", _remedy())
     return Engine(
         endpoint=where,
@@ -64,6 +70,9 @@ def engine(timeout: float = 20) -> Engine:
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
 """`docker info` speaks as the kernel does, images as Go does."""
+
+
+_TO_BE_LET_IN = "`make setup` puts this user into the engine's group where it may (passwordless sudo)."
 
 
 def _remedy() -> str:
@@ -168,6 +177,16 @@ def execute(name: str, command: Sequence[str], *, check: bool = True, timeout: f
     return process.run(["docker", "exec", name, *command], check=check, timeout=timeout)
 
 
+def command_in(name: str, command: Sequence[str]) -> list[str]:
+    """The words that run a command as root in a container, our standard input its own."""
+    return ["docker", "exec", "--interactive", "--user", "0", name, *command]
+
+
+def open_for_questions(name: str, command: Sequence[str]) -> process.Asked:
+    """A command in a container that stays open, and answers line by line. Raises OSError where it cannot be started."""
+    return process.open_for_questions(["docker", "exec", "--interactive", name, *command])
+
+
 def state(name: str) -> tuple[str, int] | None:
     """A container's status (`running`, `exited`, …) and exit code, or None where there is no such container."""
     shown = process.run(
@@ -247,7 +266,7 @@ _TO_ANSWER = 5.0
 """Seconds that the engine may take beyond those that a command inside a machine was given."""
 
 
-def wait_until_booted(name: str, timeout: float = 90) -> None:
+def wait_until_booted(name: str, timeout: float = 600) -> None:
     """Wait until systemd in the container has finished booting.
 
     Raises TdiError where it takes longer than `timeout` seconds, where the container stops meanwhile, or where units

@@ -101,12 +101,16 @@ def has(root: Path, revision: str, path: str) -> bool:
 
 def extract(root: Path, revision: str, paths: Sequence[str], target: Path) -> None:
     """Put `paths` as they were at `revision` below `target`."""
-    done = _git(root, "archive", "--format=tar", f"--output={target / '.tar'}", revision, "--", *paths)
+    # Modes as in a checkout, whoever's umask or git configuration it is.
+    command = ["-c", "tar.umask=0022", "archive", "--format=tar", f"--output={target / '.tar'}"]
+    done = _git(root, *command, revision, "--", *paths)
     if not done.ok:
         raise TdiError(f"git could not give {process.joined(paths)} of {revision[:12]}: {done.last_line}")
     archive = target / ".tar"
     with tarfile.open(fileobj=io.BytesIO(archive.read_bytes())) as tar:
-        tar.extractall(target, filter="data")
+        # Debian 12's Python 3.11.2 knows no filters yet; git's archives need none.
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)
+        tar.extractall(target)  # noqa: S202 (what git archives stays below its root)
     archive.unlink()
 
 

@@ -1,8 +1,8 @@
 """The one place that starts other programs.
 
-Every child gets a session of its own, so that Ctrl-C in a terminal reaches only this process, which then ends its
-children in order. Ansible's workers leave that session again; what a run started is therefore known by the run id in
-its environment, however far down it is (`end_run` in tdi.machines.reaper).
+What runs to its end beside us gets a session of its own, so that Ctrl-C in a terminal reaches only this process, which
+then ends its children in order. Ansible's workers leave that session again; what a run started is therefore known by
+the run id in its environment, however far down it is (`end_run` in tdi.machines.reaper).
 """
 
 import os
@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
+from typing import IO
 
 from tdi.errors import TdiError
 
@@ -142,6 +144,138 @@ def run_attached(command: Sequence[str], env: Mapping[str, str]) -> int:
         raise
 
 
+@dataclass(frozen=True)
+class Piped:
+    """A program that was sent something and is read while it writes."""
+
+    child: subprocess.Popen[bytes]
+
+    @property
+    def output(self) -> int:
+        """The descriptor of its standard output."""
+        assert self.child.stdout is not None  # noqa: S101 (it was started with a pipe; this is for the type checker)
+        return self.child.stdout.fileno()
+
+    @property
+    def code(self) -> int | None:
+        """Its exit code, or None while it runs."""
+        return self.child.returncode
+
+    def end_within(self, seconds: float) -> None:
+        """Let it end by itself, and kill it where that takes longer."""
+        try:
+            self.child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+
+
+@contextmanager
+def piped(command: Sequence[str], sent: bytes, messages: IO[bytes], *, last: float, late: str) -> Iterator[Piped]:
+    """A program that is sent something for the length of a `with` block, which ends it where it still runs.
+
+    Its standard input stays open until the block is left: when we are killed, the kernel closes it for us. What it
+    writes on stderr goes to `messages`. Raises TdiError where the program is missing, and with `late` as the reason
+    where it has not ended `last` seconds after the block.
+    """
+    pipe = subprocess.PIPE
+    try:
+        child = subprocess.Popen(command, bufsize=0, stdin=pipe, stdout=pipe, stderr=messages)
+    except FileNotFoundError:
+        raise TdiError(f"There is no program {command[0]!r} here.", f"Install {command[0]}.") from None
+    # A connection that hangs takes nothing either, and the time that it may take is watched where its output is.
+    Thread(target=_feed, args=(child, sent), daemon=True).start()
+    try:
+        yield Piped(child)
+        _close_input(child)
+        child.wait(last)
+    except subprocess.TimeoutExpired:
+        raise TdiError(late) from None
+    finally:
+        if child.poll() is None:
+            child.kill()
+            child.wait()
+        _close_input(child)
+        if child.stdout:
+            child.stdout.close()
+
+
+def _feed(child: subprocess.Popen[bytes], sent: bytes) -> None:
+    rest = memoryview(sent)
+    with suppress(OSError, ValueError):  # it ended, or the input was closed meanwhile
+        while rest and child.stdin:
+            rest = rest[child.stdin.write(rest) :]
+
+
+def _close_input(child: subprocess.Popen[bytes]) -> None:
+    if child.stdin:
+        child.stdin.close()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A program that is open for questions of one line each."""
+
+    child: subprocess.Popen[str]
+
+    def ask(self, question: str) -> str:
+        """The line that it answers; nothing where it has ended. Raises OSError where it takes no question any more."""
+        assert self.child.stdin is not None  # noqa: S101 (both are pipes; this is for the type checker)
+        assert self.child.stdout is not None  # noqa: S101
+        self.child.stdin.write(f"{question}\n")
+        self.child.stdin.flush()
+        return self.child.stdout.readline()
+
+    def close(self, seconds: float = 10) -> None:
+        """Ask nothing more, and end it where it does not end by itself within so many seconds."""
+        for pipe in (self.child.stdin, self.child.stdout):
+            with suppress(OSError):  # a question that it no longer took
+                if pipe:
+                    pipe.close()
+        try:
+            self.child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
+
+
+def open_for_questions(command: Sequence[str]) -> Asked:
+    """Start a program that answers each line on its standard input with one line. Raises OSError where it cannot be."""
+    pipe = subprocess.PIPE
+    return Asked(subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True))
+
+
+def start_listening(command: Sequence[str]) -> Callable[[bytes, float], int | None]:
+    """Start a program that outlives this process and listens on its standard input.
+
+    What is returned tells it a last word and waits so many seconds for its end: it gives the exit code, or None where
+    the program goes on. Raises TdiError where it cannot be started.
+    """
+    child = _outliving(command, subprocess.PIPE)
+
+    def tell(word: bytes, seconds: float) -> int | None:
+        with suppress(OSError, subprocess.TimeoutExpired):
+            child.communicate(word, timeout=seconds)
+        return child.returncode
+
+    return tell
+
+
+def start_outliving(command: Sequence[str]) -> Callable[[], int | None]:
+    """Start a program that outlives this process; what is returned says its exit code, or None while it runs.
+
+    Raises TdiError where it cannot be started.
+    """
+    return _outliving(command, subprocess.DEVNULL).poll
+
+
+def _outliving(command: Sequence[str], source: int) -> subprocess.Popen[bytes]:
+    nothing = subprocess.DEVNULL
+    try:
+        return subprocess.Popen(command, stdin=source, stdout=nothing, stderr=nothing, start_new_session=True)
+    except OSError as error:
+        raise TdiError(f"{command[0]} could not be started: {error.strerror}.") from None
+
+
 def _communicate(
     child: subprocess.Popen[bytes],
     feed: bytes | None,
@@ -168,8 +302,13 @@ def _communicate(
 
 
 def _end_group(group: int) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        try:
+            os.killpg(group, signal.SIGKILL)
+        except PermissionError:
+            # It runs as root, through sudo. It may clean up: what bootstraps a machine has file systems mounted.
+            ended = ["sudo", "--non-interactive", "kill", "-TERM", "--", f"-{group}"]
+            subprocess.run(ended, stdin=subprocess.DEVNULL, capture_output=True, check=False)
 
 
 def first_line(text: str) -> str:

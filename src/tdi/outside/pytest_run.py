@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tdi.outside import ansible, process
-from tdi.project import write_atomically
+from tdi.outside.files import write_atomically
 
 _TEST_BED = re.compile(r"tdi\.[\w.]+Error: ")
 """How the message of a test begins that ended in one of our own errors: nothing was found out about the machine."""

@@ -13,16 +13,18 @@ from tdi.machines.machine import Machine, Part
 from tdi.molecule import scenario
 from tdi.outside import ansible, docker
 from tdi.outside.console import say
-from tdi.project import Project, write_atomically
+from tdi.outside.files import write_atomically
+from tdi.project import Project
 from tdi.same_state import kept_records
 from tdi.same_state.blame import blame_for
 from tdi.state import invariants, target
 from tdi.state.bases import Bases
 from tdi.state.compare import Comparison, compare
 from tdi.state.finding import Names
-from tdi.state.record import RecordFile, schema
+from tdi.state.record import RecordFile
 from tdi.state.reports import html, markdown, printable
 from tdi.state.rules import Rules, load_rules
+from tdi.state.schema import schema
 
 NAMES = Names(a="new", b="upgraded")
 """What the machines are called in findings: a is the fresh one."""
@@ -144,7 +146,7 @@ def _record_a_new_machine(project: Project, base: base_image.BaseImage) -> None:
     ):
         log = project.artifacts / "fresh-for-comparison.log"
         log.unlink(missing_ok=True)
-        outcome = ansible.converge({machine: settings}, Path(work), log)
+        outcome = ansible.converge({machine: settings.ansible}, Path(work), log)
         last = outcome.passes[machine][-1]
         if last.failure or outcome.code or not outcome.recap:
             what = f"task '{last.failure.task}': {last.failure.message}" if last.failure else "Ansible did not finish"

@@ -13,19 +13,18 @@ from tdi.errors import TdiError
 from tdi.machines import manifest
 from tdi.machines.machine import Machine
 from tdi.outside import docker
-from tdi.project import Project, fingerprint, write_atomically
+from tdi.outside.files import write_atomically
+from tdi.project import Project, fingerprint
 from tdi.state import target
 from tdi.state.compare import Result
 from tdi.state.finding import Finding
+from tdi.state.program import COLLECTOR
 from tdi.state.record import RecordFile
 
 BEFORE = "before"
 CONVERGED = "converged"
 AFTER = "after"
 """The moments of a record: before the change, after the first run, and after the second run and the tests."""
-
-COLLECTOR = Path(__file__).parents[1] / "state" / "collector.py"
-"""What looks at the machines: records that another one made are not comparable."""
 
 KEPT_BASELINES = 8
 """Base and production image of the four platforms; a baseline is about a megabyte."""

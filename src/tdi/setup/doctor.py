@@ -15,7 +15,7 @@ from rich.text import Text
 from tdi.errors import TdiError
 from tdi.images import platforms
 from tdi.outside import apt, docker
-from tdi.outside.console import out
+from tdi.outside.screen import out
 from tdi.project import Project
 
 _SMALLEST_DISK = 3

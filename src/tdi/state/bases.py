@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tdi.state.finding import Difference, Kind
-from tdi.state.fold.facts import sources_of
 from tdi.state.record import RecordFile
-
-_Objects = Mapping[tuple[str, str], Mapping[str, Any]]
+from tdi.state.scopes.registry import known
+from tdi.state.scopes.scope import Inherited, Objects
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,8 @@ def tell_apart(differences: Sequence[Difference], bases: Bases) -> tuple[list[Di
     """Return the machines' own differences, and those that come from the bases.
 
     A difference comes from the bases where each side is as its own base was: nobody has touched it since. What either
-    machine has changed, added or kept beyond its base is its own, unless a tool made it of what was there (_follows).
+    machine has changed, added or kept beyond its base is its own, unless it follows from
+    what was there, as its scope knows.
     Raises TdiError for a damaged record.
     """
     wanted = {(difference.scope, difference.key) for difference in differences}
@@ -35,41 +35,12 @@ def tell_apart(differences: Sequence[Difference], bases: Bases) -> tuple[list[Di
         mine, from_bases = _split(difference, base_a.get(place), base_b.get(place))
         own += [mine] if mine else []
         inherited += [from_bases] if from_bases else []
-    for difference in [each for each in own if _follows(each, own, inherited, (base_a, base_b))]:
+    told = Inherited(own, inherited, (base_a, base_b))
+    follows = (each for each in own if each.kind is Kind.CHANGED and known(each.scope).follows_bases(each, told))
+    for difference in list(follows):
         own.remove(difference)
         inherited.append(difference)
     return own, inherited
-
-
-def _follows(
-    difference: Difference, own: Sequence[Difference], inherited: Sequence[Difference], bases: tuple[_Objects, _Objects]
-) -> bool:
-    """Whether a difference that neither base has follows from one that the bases have.
-
-    The loader's cache is made anew of all libraries on each machine, the next free range of ids is handed out, and a
-    package that is there already keeps its mark as manual or automatic.
-    """
-    place = (difference.scope, difference.key)
-    if difference.kind is not Kind.CHANGED:
-        return False
-    if difference.scope == "files":
-        is_source = sources_of(difference.key)
-        if is_source is None:
-            return False
-        made_of_own, made_of_inherited = (
-            any(each.scope == "files" and is_source(each.key) for each in side) for side in (own, inherited)
-        )
-        return made_of_inherited and not made_of_own
-    if difference.scope == "subids":
-        kind = difference.key.partition(":")[0]
-        taken = any(each.scope == "subids" and each.key.partition(":")[0] == kind for each in inherited)
-        return taken and not any(place in base for base in bases)
-    if difference.scope == "packages" and difference.attributes == ("auto",):
-        kept = [
-            base[place] == side for base, side in zip(bases, (difference.a, difference.b), strict=True) if place in base
-        ]
-        return kept == [True]
-    return False
 
 
 def _split(
@@ -92,7 +63,7 @@ def _split(
     )
 
 
-def _objects(record: RecordFile, wanted: Iterable[tuple[str, str]]) -> _Objects:
+def _objects(record: RecordFile, wanted: Iterable[tuple[str, str]]) -> Objects:
     by_scope: dict[str, set[str]] = {}
     for scope, key in wanted:
         by_scope.setdefault(scope, set()).add(key)

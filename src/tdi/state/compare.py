@@ -9,33 +9,29 @@ import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from tdi.state import explain
+from tdi.state.allowances import Allowance, Allowances
 from tdi.state.bases import Bases, tell_apart
-from tdi.state.finding import Difference, Finding, Kind, Names
-from tdi.state.fold import fold
+from tdi.state.finding import MORE, MUST_DIFFER, Difference, Finding, Kind, Names
 from tdi.state.fold.facts import FEW
-from tdi.state.fold.tree import Group
-from tdi.state.record import RecordFile, ScopeStatus, pairs
-from tdi.state.rules import Allowance, NoiseRule, Rules
+from tdi.state.fold.steps import fold
+from tdi.state.noise import NoiseRule
+from tdi.state.own_secrets import secrets_of
+from tdi.state.pairs import pairs
+from tdi.state.record import RecordFile, ScopeStatus
+from tdi.state.rules import Rules
+from tdi.state.scopes.probes import meanings_of
+from tdi.state.scopes.registry import known
 
 SCHEMA = 1
 """Version of the JSON form of a comparison."""
 
-SMALLEST_SECRET = 32
-"""Bytes: below that a file that should hold a secret is a placeholder, such as the "uninitialized" of a machine id."""
-
 MOST = 100_000
 """Differences of one scope that are explained; further ones are counted. Bounds time and memory."""
-
-EVIDENCE: Mapping[str, frozenset[str]] = {"packages": frozenset({"depends", "provides", "makes"})}
-"""Attributes that explain what else differs, and are no part of the state themselves."""
-
-SECRETS_END = "/etc/~"
-"""No rule about a machine's secrets matches behind it: the search for them stops there."""
 
 
 class Result(StrEnum):
@@ -129,15 +125,15 @@ def compare(
         differences += _differences(scope, unequal, noise, suppressed)
         compared[scope] = unequal.compared
     if "files" in compared and not _same_machine(a, b):
-        differences += _shared_secrets(a, b, [rule for rule in rules.noise_for("files") if rule.must_differ])
+        differences += _shared_secrets(a, b, rules)
     inherited: list[Difference] = []
     if bases:
         differences, inherited = tell_apart(differences, bases)
-    allowances = _Allowances(rules.allow, today or dt.datetime.now(dt.UTC).date())
+    allowances = Allowances(rules.allow, today)
     bare = _bare_directories(differences, {Kind.ONLY_A: b, Kind.ONLY_B: a})
     groups = [left for group in fold(differences, bare) if (left := allowances.apply(group, suppressed))]
     owners = explain.owners_of(groups, (a, b))
-    meanings = explain.meanings_of(a, b) if groups else {}
+    meanings = meanings_of(a, b) if groups else {}
     findings = (explain.describe(group, names, owners, blame, meanings) for group in groups)
     return Comparison(
         names=names,
@@ -148,7 +144,7 @@ def compare(
         compared=compared,
         not_compared=not_compared,
         not_acceptable=tuple(not_acceptable),
-        problems=allowances.problems(needed_otherwise, every_allowance_needed=every_allowance_needed),
+        problems=(*allowances.expired, *(allowances.unneeded(needed_otherwise) if every_allowance_needed else ())),
         about=(_about(a, names.a), _about(b, names.b)),
     )
 
@@ -229,7 +225,7 @@ def _differences(
     suppressed: Counter[str],
 ) -> Iterator[Difference]:
     """What is left of the objects that are not equal once the built-in rules have taken theirs."""
-    evidence = EVIDENCE.get(scope, frozenset())
+    evidence = known(scope).evidence
     noisy = re.compile("|".join(f"(?:{rule.match})" for rule in noise) or "(?!)")
     kept = beyond = 0
     for key, left, right in unequal:
@@ -255,7 +251,7 @@ def _differences(
         kept += 1
         yield Difference(scope, key, kind, attributes, a, b)
     if beyond:
-        yield Difference(scope, explain.MORE, Kind.CHANGED, ("objects",), {}, {"objects": beyond})
+        yield Difference(scope, MORE, Kind.CHANGED, ("objects",), {}, {"objects": beyond})
 
 
 def _without_noise(
@@ -284,70 +280,9 @@ def _same_machine(a: RecordFile, b: RecordFile) -> bool:
     return all(names[0]) and names[0] == names[1]
 
 
-def _shared_secrets(a: RecordFile, b: RecordFile, rules: list[NoiseRule]) -> Iterator[Difference]:
+def _shared_secrets(a: RecordFile, b: RecordFile, rules: Rules) -> Iterator[Difference]:
     """The files that hold the same on both machines although each must have its own."""
-    first, second = _secrets(a, rules), _secrets(b, rules)
+    first, second = (dict(secrets_of(record, rules)) for record in (a, b))
     for key in sorted(first.keys() & second.keys()):
         if first[key]["hash"] == second[key]["hash"]:
-            yield Difference("files", key, Kind.CHANGED, (explain.MUST_DIFFER,), first[key], second[key])
-
-
-def _secrets(record: RecordFile, rules: list[NoiseRule]) -> dict[str, dict[str, Any]]:
-    found = {}
-    for key, text in record.objects("files"):
-        if key > SECRETS_END:
-            break
-        if any(rule.matches(key) for rule in rules):
-            attributes = json.loads(text)
-            if "hash" in attributes and attributes.get("size", 0) >= SMALLEST_SECRET:
-                found[key] = attributes
-    return found
-
-
-class _Allowances:
-    """Applies the allowances of the rules file, and knows which of them were needed."""
-
-    def __init__(self, entries: tuple[Allowance, ...], today: dt.date) -> None:
-        self._expired = tuple(entry for entry in entries if entry.until is not None and entry.until < today)
-        self._valid = tuple(entry for entry in entries if entry not in self._expired)
-        self._used: set[int] = set()
-
-    def apply(self, group: Group, suppressed: Counter[str]) -> Group | None:
-        """What is left of `group`. With its head goes all that follows from it; None: nothing is left."""
-        if not self._valid:
-            return group
-        left = []
-        for position, difference in enumerate(group):
-            rest = self._rest(difference, suppressed)
-            if rest is None and position == 0:
-                for follower in group[1:]:
-                    self._rest(follower, suppressed)
-                return None
-            if rest is not None:
-                left.append(rest)
-        return tuple(left)
-
-    def _rest(self, difference: Difference, suppressed: Counter[str]) -> Difference | None:
-        for entry in self._valid:
-            taken = entry.covers(difference)
-            if taken is None:
-                continue
-            self._used.add(id(entry))
-            suppressed[entry.id] += 1
-            if difference.kind is not Kind.CHANGED:
-                return None
-            left = tuple(name for name in difference.attributes if name not in taken)
-            if not left:
-                return None
-            difference = replace(difference, attributes=left)
-        return difference
-
-    def problems(self, needed_otherwise: Collection[str], *, every_allowance_needed: bool) -> tuple[str, ...]:
-        """A sentence for each allowance that has expired or that nothing needed."""
-        expired = [f"The allowance {e.scope} {e.match} expired on {e.until} ({e.reason})." for e in self._expired]
-        unused = [
-            f"Nothing needs the allowance {entry.scope} {entry.match} any more ({entry.reason}): remove it."
-            for entry in self._valid
-            if id(entry) not in self._used and entry.id not in needed_otherwise
-        ]
-        return (*expired, *(unused if every_allowance_needed else ()))
+            yield Difference("files", key, Kind.CHANGED, (MUST_DIFFER,), first[key], second[key])

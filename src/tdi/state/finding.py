@@ -6,6 +6,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+MUST_DIFFER = "must-differ"
+"""Stands among the attributes of a finding about a secret that both machines share."""
+
+MORE = "…"
+"""The key of the finding that stands for differences which were only counted."""
+
 
 class Kind(StrEnum):
     """On which of the two machines an object is."""

@@ -1,18 +1,18 @@
 """The plan: what a change does to a machine in production, from its record before and after the change."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 from tdi.state.compare import Comparison, compare
-from tdi.state.explain import debt, show
 from tdi.state.finding import Difference, Kind, Names
 from tdi.state.record import RecordFile
 from tdi.state.reports import amount, printable
 from tdi.state.reports.text import unified
 from tdi.state.rules import Rules
+from tdi.state.scopes.registry import known
 
 NAMES = Names("before", "after")
 
@@ -145,65 +145,13 @@ def _place(step: Step) -> tuple[int, str, str]:
 
 def _step(group: tuple[Difference, ...]) -> Step:
     head = group[0]
+    scope = known(head.scope)
     texts = [difference for difference in group if "text" in (difference.a or {}) or "text" in (difference.b or {})]
     diff: list[str] = []
-    for difference in texts if head.scope != "packages" else texts[:1]:
+    for difference in texts[:1] if scope.one_text else texts:
         first, second = (str((side or {}).get("text", "")).splitlines() for side in (difference.a, difference.b))
         if len(texts) > 1 or difference is not head:
             diff.append(f"{_MARKS[difference.kind]} {difference.key}")
         diff += islice(unified(first, second, ("", ""), context=1), 2, None)
     inside = Counter(difference.scope for difference in group[1:])
-    return Step(head.kind, head.scope, head.key, _DETAILS.get(head.scope, _detail)(head), inside, tuple(diff))
-
-
-def _package(head: Difference) -> str:
-    first, second = (str((side or {}).get("version", "")) for side in (head.a, head.b))
-    if head.kind is not Kind.CHANGED:
-        return first or second
-    version = f"{first} → {second}" if first != second else ""
-    if "status" in head.attributes:
-        # That it is no longer asked for follows from it.
-        return "; ".join(part for part in (version, _changes(replace(head, attributes=("status",)), set())) if part)
-    others = _changes(head, {"version"})
-    return "; ".join(part for part in (version, others) if part)
-
-
-def _process(head: Difference) -> str:
-    reasons = "restart_debt" in head.attributes and (head.b or {}).get("restart_debt")
-    if reasons:
-        return f"needs a restart: {show([debt(str(reason)) for reason in reasons])}"
-    return "restarted" if head.attributes == ("restart_debt",) else _detail(head)
-
-
-def _detail(head: Difference) -> str:
-    present = head.present
-    if head.kind is not Kind.CHANGED:
-        if present.get("type") == "link":
-            return f"→ {present.get('target')}"
-        return str(present.get("type", "")) if present.get("type") == "dir" else ""
-    return _changes(head, {"size", "hash", "text", "text_hash", "origin"}) or "content"
-
-
-def _changes(head: Difference, without: set[str]) -> str:
-    first, second = dict(head.a or {}), dict(head.b or {})
-    names = [name for name in head.attributes if name not in without]
-    if "properties" in names:
-        names.remove("properties")
-        for side in (first, second):
-            side.update(side.get("properties") or {})
-        inner = {*(head.a or {}).get("properties", {}), *(head.b or {}).get("properties", {})}
-        names += [name for name in sorted(inner) if first.get(name) != second.get(name)]
-    return "; ".join(f"{name} {_became(first.get(name), second.get(name))}" for name in names)
-
-
-def _became(first: Any, second: Any) -> str:
-    """What a value became; of a list what came and went."""
-    if isinstance(first, list) and isinstance(second, list):
-        marks = (("-", first, second), ("+", second, first))
-        moved = [f"{mark} {each}" for mark, mine, other in marks for each in mine if each not in other]
-        if moved:
-            return show(moved)
-    return f"{show(first)} → {show(second)}"
-
-
-_DETAILS: dict[str, Callable[[Difference], str]] = {"packages": _package, "processes": _process}
+    return Step(head.kind, head.scope, head.key, scope.in_plan(head), inside, tuple(diff))

@@ -1,4 +1,4 @@
-"""Records on disk: read and write them as a stream, and pair two of them without parsing what is equal.
+"""Records on disk: read and write them as a stream.
 
 The canonical layout has one object per line (see `record.schema.json` for the content). A file in another layout is
 brought into that layout first, so that everything behind this module sees one kind of record.
@@ -13,16 +13,15 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import IO, Any, Self
 
-from jsonschema import Draft202012Validator
-
+from tdi.collector.layout import META, SCHEMA, meta_line, object_line, write_layout
 from tdi.errors import TdiError
 
-SCHEMA = 1
+TEXTS = (r"^/etc/(hostname|hosts|mailname)$",)
+"""Files that hold the machine's name on each server: their text is recorded, for a hash tells nothing about it."""
+
 AGAIN = "Record the machine again."
 GZIP_MAGIC = b"\x1f\x8b"
 # Decompressed and re-written records up to this size stay in memory; most records are a few MB.
@@ -33,11 +32,9 @@ BYTES = 4 * 1024**3
 # What is not laid out line by line is read as a whole.
 WHOLE = 512 * 1024**2
 _decoder = json.JSONDecoder()
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
-
 
 # What comes of reading a part of a record as something that it is not.
-_DAMAGE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+DAMAGE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
 class DamagedRecordError(TdiError):
@@ -116,7 +113,7 @@ class RecordFile:
         Each iteration has its own position: several may run on one opened record.
         """
         for line in self.lines(scope):
-            key, end = _key(line)
+            key, end = split(line)
             yield key, line[end:].decode("ascii")
 
     def lines(self, scope: str) -> Iterator[bytes]:
@@ -143,7 +140,7 @@ class RecordFile:
             head = file.readline()
             meta = file.readline()
             begin = file.readline()
-            self.meta = _member(meta, b'"meta": ')
+            self.meta = _member(meta, META)
             if begin != b'"scopes": {\n':
                 raise ValueError
             at = len(head) + len(meta) + len(begin)
@@ -171,7 +168,7 @@ class RecordFile:
                 raise ValueError
             if _member(last[:-2] + b"\n", b'"end": ') != {"objects": self.counts}:
                 raise ValueError
-        except _DAMAGE:
+        except DAMAGE:
             raise DamagedRecordError(self.path) from None
 
 
@@ -185,6 +182,11 @@ def _member(line: bytes, prefix: bytes) -> dict[str, Any]:
     return value
 
 
+def extended_meta(line: bytes, extra: Mapping[str, Any]) -> bytes:
+    """The meta line of a record with `extra` in it; ValueError for another line."""
+    return meta_line({**_member(line, META), **extra})
+
+
 def _scope_header(line: bytes) -> tuple[str, ScopeHeader]:
     """Name and header of a scope from the line on which it begins; ValueError for another line."""
     if not line.endswith(b'"objects": {\n'):
@@ -194,7 +196,7 @@ def _scope_header(line: bytes) -> tuple[str, ScopeHeader]:
     return name, ScopeHeader(ScopeStatus(fields["status"]), fields["reason"])
 
 
-def _key(line: bytes) -> tuple[str, int]:
+def split(line: bytes) -> tuple[str, int]:
     """The key of an object line, and where its attributes begin."""
     text = line.decode("ascii")
     key, end = _decoder.raw_decode(text)
@@ -206,7 +208,7 @@ def _open_canonical(path: Path) -> IO[bytes]:
     file = _open_plain(path)
     try:
         head = file.readline(1 << 16)
-        if head == b'{"schema": %d,\n' % SCHEMA and file.read(8) == b'"meta": ':
+        if head == b'{"schema": %d,\n' % SCHEMA and file.read(len(META)) == META:
             return file
         file.seek(0)
         data = _load(path, file)
@@ -296,7 +298,7 @@ def read_meta(path: Path) -> dict[str, Any]:
         file.seek(0)
         file.readline()
         try:
-            return _member(file.readline(), b'"meta": ')
+            return _member(file.readline(), META)
         except ValueError:
             raise DamagedRecordError(path) from None
 
@@ -315,27 +317,19 @@ def write_record(path: Path, meta: Mapping[str, Any], scopes: Scopes) -> None:
 
 
 def _write(output: IO[bytes], meta: Mapping[str, Any], scopes: Scopes) -> None:
-    output.write(b'{"schema": %d,\n"meta": %s,\n"scopes": {\n' % (SCHEMA, _encode(dict(meta)).encode()))
-    counts = {}
-    for number, name in enumerate(sorted(scopes)):
-        header, objects = scopes[name]
-        output.write(b",\n" if number else b"")
-        output.write(
-            f'{json.dumps(name)}: {{"status": "{header.status}", "reason": {json.dumps(header.reason)}, '
-            '"objects": {\n'.encode()
-        )
-        last = None
-        count = 0
-        for key, attributes in objects:
-            if last is not None and key <= last:
-                raise ValueError(f"{name}: {key!r} is not in order")
-            output.write(b",\n" if count else b"")
-            output.write(f"{json.dumps(key)}: {_encode(attributes)}".encode())
-            last = key
-            count += 1
-        output.write(b"\n}}" if count else b"}}")
-        counts[name] = count
-    output.write(b'\n},\n"end": {"objects": %s}}\n' % _encode(counts).encode())
+    lines = {
+        name: (str(header.status), header.reason, _lines(name, objects)) for name, (header, objects) in scopes.items()
+    }
+    write_layout(output, meta, lines)
+
+
+def _lines(scope: str, objects: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[bytes]:
+    last = None
+    for key, attributes in objects:
+        if last is not None and key <= last:
+            raise ValueError(f"{scope}: {key!r} is not in order")
+        yield object_line(key, attributes).encode("ascii")
+        last = key
 
 
 _OTHER_COMPRESSION = (".zst", ".xz", ".bz2", ".lz4", ".zip")
@@ -374,150 +368,3 @@ def atomic_output(path: Path) -> Iterator[IO[bytes]]:
         raise TdiError(f"The record {path} cannot be written: {error.strerror or error}.") from error
     finally:
         temporary.unlink(missing_ok=True)
-
-
-class Pairs:
-    """The objects of one scope in two records that are not equal, in the order of their keys.
-
-    Iterating yields (key, attributes in a, attributes in b) as JSON text, None where a side lacks the object.
-    `compared` is the number of keys seen so far, equal ones included: complete when the iteration is.
-    """
-
-    def __init__(self, a: RecordFile, b: RecordFile, scope: str) -> None:
-        """Pair `scope` of two different opened records."""
-        self.a = a
-        self.b = b
-        self.scope = scope
-        self.compared = 0
-
-    def __iter__(self) -> Iterator[tuple[str, str | None, str | None]]:
-        """Walk both records side by side; equal lines are never parsed."""
-        a, b = _Side(self.a, self.scope), _Side(self.b, self.scope)
-        while a.line is not None or b.line is not None:
-            self.compared += 1
-            if a.line == b.line:
-                a.advance()
-                b.advance()
-                continue
-            (key_a, raw_a), (key_b, raw_b) = a.split(), b.split()
-            if key_b is None or (key_a is not None and key_a < key_b):
-                yield key_a or "", raw_a, None
-                a.advance()
-            elif key_a is None or key_b < key_a:
-                yield key_b, None, raw_b
-                b.advance()
-            else:
-                # A file that was edited by hand may write an equal value in another way.
-                if raw_a is None or raw_b is None or json.loads(raw_a) != json.loads(raw_b):
-                    yield key_a, raw_a, raw_b
-                a.advance()
-                b.advance()
-
-
-class _Side:
-    """A scope of one record, line by line; what is parsed of it must be in order, for pairing relies on that."""
-
-    def __init__(self, record: RecordFile, scope: str) -> None:
-        self._record = record
-        self._scope = scope
-        self._lines = record.lines(scope)
-        self._before: bytes | None = None
-        self._parsed: tuple[str | None, str | None] | None = None
-        self.line = next(self._lines, None)
-
-    def advance(self) -> None:
-        """Go on to the next line."""
-        self._before, self._parsed = self.line, None
-        self.line = next(self._lines, None)
-
-    def split(self) -> tuple[str | None, str | None]:
-        """Key and attributes of the line, None for both at the end; raises TdiError for a damaged one."""
-        if self._parsed is None:
-            try:
-                self._parsed = _split(self.line)
-                before = _split(self._before)[0]
-            except _DAMAGE:
-                raise DamagedRecordError(self._record.path, f"a line of {self._scope} is not an object") from None
-            key = self._parsed[0]
-            if before is not None and key is not None and key <= before:
-                raise DamagedRecordError(self._record.path, f"{self._scope} is not in order")
-        return self._parsed
-
-
-def _split(line: bytes | None) -> tuple[str | None, str | None]:
-    """Key and attributes of an object line, None for both at the end of a scope."""
-    if line is None:
-        return None, None
-    key, end = _key(line)
-    return key, line[end:].decode("ascii")
-
-
-def pairs(a: RecordFile, b: RecordFile, scope: str) -> Pairs:
-    """Return the unequal objects of `scope` in two records, as an iterable that also counts what it compared."""
-    return Pairs(a, b, scope)
-
-
-@cache
-def schema() -> dict[str, Any]:
-    """Return the JSON Schema of a record."""
-    text = resources.files("tdi.state").joinpath("record.schema.json").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
-
-
-def validate(path: Path) -> list[str]:
-    """Hold a record against the JSON Schema object by object; return what does not fit, nothing if all does.
-
-    Raises TdiError for a file that is no whole record.
-    """
-    return list(_problems(path))
-
-
-def _problems(path: Path, *, whole_meta: bool = True) -> Iterator[str]:
-    whole = schema()
-    meta = {name: part for name, part in whole["properties"]["meta"].items() if whole_meta or name != "required"}
-    definitions = whole["$defs"]
-
-    def check(part: Mapping[str, Any], value: Any, where: str) -> Iterator[str]:
-        validator = Draft202012Validator({**part, "$defs": definitions})
-        return (f"{where}: {error.message[:300]}" for error in validator.iter_errors(value))
-
-    with RecordFile(path) as record:
-        yield from check(meta, record.meta, "meta")
-        scopes = whole["properties"]["scopes"]["properties"]
-        for name in record.scopes:
-            if name not in scopes:
-                yield f"{name}: the schema knows no such scope"
-                continue
-            objects = Draft202012Validator({**scopes[name]["properties"]["objects"], "$defs": definitions})
-            last: str | None = None
-            for line in record.lines(name):
-                try:
-                    key, end = _key(line)
-                    value = json.loads(line[end:])
-                except _DAMAGE:
-                    yield f"{name}: {line[:100].decode('utf-8', 'replace')!r}… is not an object"
-                    continue
-                if last is not None and key <= last:
-                    yield f"{name} {key!r}: not in order"
-                last = key
-                for error in objects.iter_errors({key: value}):
-                    yield f"{name} {key!r}: {error.message[:300]}"
-
-
-@contextlib.contextmanager
-def blaming(*paths: Path) -> Iterator[None]:
-    """Say which record is damaged where working with them fails for what is in one of them.
-
-    Holding each object against the schema takes a hundred times as long as comparing them, so it is done only where
-    something went wrong. An error that no record explains is a mistake of ours, and stays as it is.
-    """
-    try:
-        yield
-    except _DAMAGE:
-        for path in paths:
-            # The most common state of a fleet has little to say of itself.
-            problem = next(_problems(path, whole_meta=False), None)
-            if problem:
-                raise DamagedRecordError(path, problem[:500]) from None
-        raise

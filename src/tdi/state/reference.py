@@ -9,16 +9,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tdi.collector.scopes import registry
 from tdi.errors import ExitCode
-from tdi.state import explain, rules
-from tdi.state.collector import SCOPES
-from tdi.state.finding import Difference, Kind, Severity
-from tdi.state.record import schema
+from tdi.state import explain
+from tdi.state.allowances import Direction
+from tdi.state.finding import Kind, Severity
+from tdi.state.schema import schema
+from tdi.state.scopes.registry import BUILT_IN, SCOPES, known
+from tdi.state.scopes.scope import example
 
 PAGE = Path(__file__).parents[3] / "docs" / "state.md"
-
-_FILES = "Every file, directory and link of the machine's own file systems, and who accounts for it."
-"""The one scope that the collector has no function for."""
 
 _KINDS = {
     Kind.ONLY_A: "the object is on the first machine only; with a fleet: on the reference only",
@@ -51,62 +51,12 @@ _KEYS = {
 _NEEDED = ("scope", "match", "reason")
 
 
-def _example(scope: str, key: str, kind: Kind, *attributes: str, **present: Any) -> Difference:
-    a = None if kind is Kind.ONLY_B else present
-    b = None if kind is Kind.ONLY_A else present
-    return Difference(scope, key, kind, attributes, a, b)
-
-
-_EXAMPLES: Mapping[str, tuple[Difference, ...]] = {
-    "mode, owner, group, ACL or capability of a file": (_example("files", "/srv/x", Kind.CHANGED, "mode"),),
-    "a new file with setuid, setgid or a capability": (
-        _example("files", "/usr/bin/x", Kind.ONLY_B, type="file", mode="4755"),
-    ),
-    "a new device outside of /dev, another name of a file of passwords, a new file that everybody may write": (
-        _example("files", "/srv/x", Kind.ONLY_B, type="block"),
-        _example("files", "/srv/x", Kind.ONLY_B, type="file", hardlink="/etc/shadow"),
-        _example("files", "/srv/x", Kind.ONLY_B, type="file", mode="0666"),
-    ),
-    "who gets in and whom the machine trusts (/etc/ssh, /etc/pam.d, /etc/sudoers.d, trusted authorities, the loader's"
-    " preload list, the packet filter's files), and private keys": (
-        _example("files", "/usr/local/share/ca-certificates/x.crt", Kind.ONLY_B, type="file"),
-        _example("files", "/etc/ssh/sshd_config", Kind.CHANGED, "hash"),
-        _example("files", "/srv/site.key", Kind.ONLY_B, type="file"),
-    ),
-    "a packaged file that is not as it came, unless it is a conffile": (
-        _example("files", "/usr/share/x", Kind.CHANGED, "hash", origin={"kind": "package", "state": "modified"}),
-    ),
-    "a secret that two machines share": (_example("files", "/etc/machine-id", Kind.CHANGED, explain.MUST_DIFFER),),
-    "a program or library": (_example("files", "/usr/bin/x", Kind.CHANGED, "hash"),),
-    "a file in /etc": (_example("files", "/etc/x.conf", Kind.ONLY_B, type="file"),),
-    "a file elsewhere that only the second machine has": (_example("files", "/srv/x", Kind.ONLY_B, type="file"),),
-    "`.dpkg-dist`, `.ucf-old` and their like": (_example("files", "/etc/x.dpkg-dist", Kind.ONLY_B, type="file"),),
-    "a package or its version": (_example("packages", "x", Kind.CHANGED, "version", status="installed"),),
-    "hold, automatic or manual, conffiles of a package": (
-        _example("packages", "x", Kind.CHANGED, "auto", status="installed"),
-    ),
-    "a package that was removed and not purged": (_example("packages", "x", Kind.ONLY_B, status="config-files"),),
-    "a source or key of apt, or that it takes packages without proof": (
-        _example("apt", "source:deb x", Kind.ONLY_B),
-        _example("apt", "config:APT::Get::AllowUnauthenticated", Kind.ONLY_B),
-    ),
-    "a pin or other setting of apt": (_example("apt", "preference:x", Kind.ONLY_B),),
-    "a socket that other machines reach, on the second machine only": (
-        _example("listeners", "tcp 0.0.0.0:80", Kind.ONLY_B),
-    ),
-    "any other socket": (_example("listeners", "tcp 127.0.0.1:80", Kind.ONLY_B),),
-}
-"""Kinds of differences, and one or more of each for which the code is asked how bad it is."""
-
-_SPECIAL = frozenset(example.scope for examples in _EXAMPLES.values() for example in examples)
-
-
 def scopes() -> str:
     """The scopes with what they hold and the attributes of their objects."""
     properties = schema()["properties"]["scopes"]["properties"]
     rows = []
     for name in sorted(properties):
-        said = _FILES if name == "files" else str(SCOPES[name].__doc__).strip()
+        said = known(name).holds or str(registry.SCOPES[name].__doc__).strip()
         attributes = ", ".join(f"`{attribute}`" for attribute in _attributes(name)) or "its own"
         rows.append((f"`{name}`", said, attributes))
     return _table(("scope", "what it holds", "attributes of an object"), rows)
@@ -142,7 +92,7 @@ def _values(described: dict[str, Any]) -> str:
 def built_in_rules() -> str:
     """The built-in rules with their reasons."""
     rows = []
-    for rule in rules.BUILT_IN:
+    for rule in BUILT_IN:
         takes = ", ".join(f"`{name}`" for name in rule.attributes) or "the whole object"
         if rule.value:
             takes += f" where both are `{rule.value}`"
@@ -154,13 +104,14 @@ def built_in_rules() -> str:
 def severities() -> str:
     """The severities, worst first, with what has them."""
     by_severity: dict[Severity, list[str]] = {severity: [] for severity in Severity}
-    for said, examples in _EXAMPLES.items():
-        [severity] = {explain.severity(example) for example in examples}
+    examples = (pair for scope in SCOPES.values() for pair in scope.examples.items())
+    for said, differences in examples:
+        [severity] = {explain.severity(difference) for difference in differences}
         by_severity[severity].append(said)
     whole: dict[Severity, list[str]] = {severity: [] for severity in Severity}
     for scope in sorted(schema()["properties"]["scopes"]["properties"]):
-        if scope not in _SPECIAL:
-            whole[explain.severity(_example(scope, "x", Kind.CHANGED, "value"))].append(f"`{scope}`")
+        if not known(scope).examples:
+            whole[explain.severity(example(scope, "x", Kind.CHANGED, "value"))].append(f"`{scope}`")
     rows = []
     for severity in Severity:
         listed = by_severity[severity]
@@ -177,7 +128,7 @@ def kinds() -> str:
 
 def rules_file() -> str:
     """The keys of an allowance."""
-    directions = ", ".join(f"`{direction}`" for direction in rules.Direction)
+    directions = ", ".join(f"`{direction}`" for direction in Direction)
     rows = [
         (f"`{key}`", "yes" if key in _NEEDED else "", said + (f" ({directions})" if key == "direction" else ""))
         for key, said in _KEYS.items()

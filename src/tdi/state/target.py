@@ -10,22 +10,22 @@ import re
 import select
 import shlex
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib import resources
 from pathlib import Path
-from threading import Thread
 from typing import IO, Any
 
 from tdi import __version__
 from tdi.errors import TdiError
-from tdi.state.record import AGAIN, BYTES, RecordFile, atomic_output, schema
+from tdi.outside import docker, process
+from tdi.state.program import program
+from tdi.state.record import AGAIN, BYTES, RecordFile, atomic_output
+from tdi.state.schema import schema
 
 # -I and -S: nothing of the machine's own Python packages runs; -B: no byte code is left behind.
 PYTHON = ("python3", "-I", "-S", "-B", "-X", "utf8", "-")
@@ -37,8 +37,7 @@ SECONDS = 3600.0
 META_LINE = 1024 * 1024
 # A baseline of a million files is about 200 MB.
 BASELINE_BYTES = 512 * 1024**2
-# The line of the collector that a baseline takes the place of, and what the collector writes for the next time.
-NO_BASELINE = b'\nBASELINE = b""\n'
+# What the collector writes for the next time, in a line before the record.
 BASELINE_BEGIN = b'{"baseline": "'
 BASELINE = re.compile(rb'\{"baseline": "([A-Za-z0-9+/=]*)"\}\n')
 MESSAGE = 64 * 1024
@@ -133,15 +132,15 @@ def record(
         settings["make_baseline"] = True
     extra = {"tool": f"tdi {__version__}", "target": target, "key": None, "platform": None, "scenario": None}
     extra.update(meta or {})
-    program = _program(baseline)
+    sent = _program(baseline)
     with ExitStack() as files:
         file = files.enter_context(atomic_output(output))
         hashes = files.enter_context(atomic_output(baseline)) if baseline and "make_baseline" in settings else None
 
-        def copy(process: subprocess.Popen[bytes], until: float) -> bytes:
-            return _copy(machine, process, extra, file, hashes, until)
+        def copy(output: int, until: float) -> bytes:
+            return _copy(machine, output, extra, file, hashes, until)
 
-        _collect(machine, settings, program, copy, seconds)
+        _collect(machine, settings, sent, copy, seconds)
     try:
         return RecordFile(output)
     except TdiError:
@@ -150,19 +149,18 @@ def record(
 
 
 def _program(baseline: Path | None) -> bytes:
-    """Return the source of the collector, with a baseline in it if there is one. Raises TdiError if it is none."""
-    source = resources.files("tdi.state").joinpath("collector.py").read_bytes()
+    """Return the program to send, with a baseline in it if there is one. Raises TdiError if it is none."""
     if baseline is None:
-        return source
+        return program()
     try:
         found = BASELINE.fullmatch(baseline.read_bytes())
     except FileNotFoundError:
-        return source
+        return program()
     except OSError as error:
         raise TdiError(f"The baseline {baseline} cannot be read: {error.strerror or error}.") from None
     if not found:
         raise TdiError(f"{baseline} is not a baseline, or it is damaged.", "Remove it: it is made again.")
-    return source.replace(NO_BASELINE, b'\nBASELINE = b"%s"\n' % found.group(1), 1)
+    return program(found.group(1))
 
 
 def is_baseline(file: Path) -> bool:
@@ -211,7 +209,7 @@ def command(machine: Target, settings: Mapping[str, Any], length: int) -> list[s
     if machine.scheme is Scheme.LOCAL:
         return [sys.executable, *python[1:]]
     if machine.scheme is Scheme.DOCKER:
-        return ["docker", "exec", "--interactive", "--user", "0", machine.host, *python]
+        return docker.command_in(machine.host, python)
     # A login shell may be any; sh is there on each machine. Its first line tells root from others.
     script = f'if [ "$(id -u)" = 0 ]; then exec {shlex.join(python)}; else exec sudo -n -- {shlex.join(python)}; fi'
     port = ["-p", str(machine.port)] if machine.port else []
@@ -223,8 +221,8 @@ def command(machine: Target, settings: Mapping[str, Any], length: int) -> list[s
 def _collect(
     machine: Target,
     settings: Mapping[str, Any],
-    program: bytes,
-    copy: Callable[[subprocess.Popen[bytes], float], bytes],
+    sent: bytes,
+    copy: Callable[[int, float], bytes],
     seconds: float,
 ) -> None:
     """Run the collector; `copy` takes its output until a time of the monotonic clock, and returns the end of it."""
@@ -233,71 +231,30 @@ def _collect(
     tail = b""
     odd: _NotARecordError | None = None
     with tempfile.TemporaryFile() as messages:
-        with _running(command(machine, settings, len(program)), program, messages) as process:
+        words = command(machine, settings, len(sent))
+        late = f"{words[0]} did not end after the record was complete."
+        with process.piped(words, sent, messages, last=30, late=late) as running:
             try:
-                tail = copy(process, time.monotonic() + seconds)
+                tail = copy(running.output, time.monotonic() + seconds)
             except _NotARecordError as error:
                 # What came may say why the collector was never started: the exit status tells.
                 odd = error
-                try:
-                    process.wait(2)
-                except subprocess.TimeoutExpired:
-                    process.kill()
+                running.end_within(2)
         messages.seek(0)
         said = messages.read(MESSAGE).decode("utf-8", "replace")
-    if odd is not None and process.returncode in {None, 0, -signal.SIGKILL}:
+    code = running.code
+    if odd is not None and code in {None, 0, -signal.SIGKILL}:
         raise odd
-    if process.returncode != 0:
+    if code:
         # Some say on standard output why they do nothing: accounts without a shell, older engines.
         talk = "" if tail.startswith(b'{"') else tail.decode("utf-8", "replace")
-        raise _explain(machine, process.returncode, said.strip() or talk)
+        raise _explain(machine, code, said.strip() or talk)
     if not tail.endswith(b"}}\n") or b'\n"end": ' not in tail:
         raise TdiError(f"The record of {machine.text} is not complete: the connection ended early.", AGAIN)
 
 
-@contextmanager
-def _running(arguments: list[str], program: bytes, messages: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a command that reads a program, and make sure that it has ended afterwards.
-
-    Its standard input stays open until it need not go on: when we are killed, the kernel closes it for us.
-    """
-    try:
-        process = subprocess.Popen(arguments, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=messages)
-    except FileNotFoundError:
-        raise TdiError(f"There is no program {arguments[0]!r} here.", f"Install {arguments[0]}.") from None
-    # A connection that hangs takes no program either, and the time that it may take is watched where its output is.
-    Thread(target=_feed, args=(process, program), daemon=True).start()
-    try:
-        yield process
-        _close_input(process)
-        process.wait(30)
-    except subprocess.TimeoutExpired:
-        raise TdiError(f"{arguments[0]} did not end after the record was complete.") from None
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-        _close_input(process)
-        if process.stdout:
-            process.stdout.close()
-
-
-def _feed(process: subprocess.Popen[bytes], program: bytes) -> None:
-    rest = memoryview(program)
-    with suppress(OSError, ValueError):  # it ended, or the input was closed meanwhile
-        while rest and process.stdin:
-            rest = rest[process.stdin.write(rest) :]
-
-
-def _close_input(process: subprocess.Popen[bytes]) -> None:
-    if process.stdin:
-        process.stdin.close()
-
-
-def _blocks(machine: Target, process: subprocess.Popen[bytes], deadline: float) -> Iterator[bytes]:
-    """Yield what a process writes; raises TdiError when it goes on after `deadline` of the monotonic clock."""
-    assert process.stdout is not None  # noqa: S101 - it was started with a pipe; this is for the type checker
-    pipe = process.stdout.fileno()
+def _blocks(machine: Target, pipe: int, deadline: float) -> Iterator[bytes]:
+    """Yield what comes from a pipe; raises TdiError when it goes on after `deadline` of the monotonic clock."""
     while True:
         left = deadline - time.monotonic()
         if left <= 0 or not select.select([pipe], [], [], left)[0]:
@@ -310,20 +267,20 @@ def _blocks(machine: Target, process: subprocess.Popen[bytes], deadline: float) 
 
 def _copy(
     machine: Target,
-    process: subprocess.Popen[bytes],
+    pipe: int,
     extra: Mapping[str, Any],
     output: IO[bytes],
     baseline: IO[bytes] | None,
     deadline: float,
 ) -> bytes:
-    """Copy the record from a process, its meta line extended; return the end of it. Copies nothing but a record.
+    """Copy the record from a pipe, its meta line extended; return the end of it. Copies nothing but a record.
 
     Where `baseline` is given, the first line is the one for it.
     """
     head: bytes | None = b""
     tail = b""
     size = 0
-    for block in _blocks(machine, process, deadline):
+    for block in _blocks(machine, pipe, deadline):
         size += len(block)
         if size > BYTES:
             raise TdiError(f"{machine.text} writes a record without end; it was stopped after {BYTES} bytes.")

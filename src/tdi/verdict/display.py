@@ -12,8 +12,9 @@ from rich.text import Text
 
 from tdi.machines.machine import Machine
 from tdi.outside import ansible
-from tdi.outside.console import beside, err, out, printable, say
+from tdi.outside.console import printable, say
 from tdi.outside.pytest_run import TestOutcome
+from tdi.outside.screen import beside, err, out
 from tdi.same_state.kept_records import Found
 from tdi.state.compare import Result as SameState
 from tdi.state.reports import amount, terminal

@@ -14,7 +14,8 @@ from tdi.machines.manifest import Manifest, in_force
 from tdi.machines.run import Run
 from tdi.molecule import scenario
 from tdi.outside import ansible, docker, pytest_run
-from tdi.project import Project, kept, write_atomically
+from tdi.outside.files import write_atomically
+from tdi.project import Project, kept
 from tdi.same_state import comparing, kept_records
 from tdi.settings import LATER
 from tdi.state import plan
@@ -105,7 +106,7 @@ class DockerBed:
     @contextmanager
     def converging(self) -> Iterator[_Playbook]:
         gate = self._run.directory / "machines-are-up"
-        settings = {machine.name: self._scenarios[machine.scenario] for machine in self.machines}
+        settings = {machine.name: self._scenarios[machine.scenario].ansible for machine in self.machines}
         log = self._logs / "converge.log"
         with ansible.converging(settings, self._run.directory / "ansible", log, gate=gate) as running:
             yield _Playbook(running, gate)
@@ -160,7 +161,7 @@ class DockerBed:
         return None if asked.ok else f"the package mirror cannot be used ({asked.last_line})"
 
     def syntax_error(self) -> str | None:
-        return ansible.syntax_error(self._any, self._run.directory)
+        return ansible.syntax_error(self._any.ansible, self._run.directory)
 
     @property
     def _any(self) -> scenario.Scenario:

@@ -16,7 +16,7 @@ from tdi.state.compare import Result as SameState
 from tdi.state.finding import Finding
 from tdi.verdict.bed import Witness
 from tdi.verdict.outcome import Ended, Result, Step, Trouble, Verdict
-from tdi.verifier import plugin
+from tdi.verifier.own_tests import RECORD_TEST, SAME_STATE_TEST
 
 _ABOUT_PACKAGES = re.compile(r"\bapt\b|fetch|resolv|connect|timed out|network|package|mirror|cache", re.IGNORECASE)
 """A failed task that says one of these may have failed for the mirror's sake; that is then asked without the role."""
@@ -111,9 +111,9 @@ def _journals(failure: ansible.Failure, machine: Machine, witness: Witness) -> I
 
 def tests(verification: pytest_run.Verification, machine: Machine, witness: Witness) -> Steps:
     """How the verifier's tests of a machine ended, and whether it was recorded. The comparison is judged apart."""
-    mine = [test for test in verification.of(machine.name) if test.test != plugin.SAME_STATE_TEST]
-    checks = [test for test in mine if test.test != plugin.RECORD_TEST]
-    recorded = [test for test in mine if test.test == plugin.RECORD_TEST]
+    mine = [test for test in verification.of(machine.name) if test.test != SAME_STATE_TEST]
+    checks = [test for test in mine if test.test != RECORD_TEST]
+    recorded = [test for test in mine if test.test == RECORD_TEST]
     steps = {Step.VERIFY: _checks(verification, checks, machine, witness)}
     if any(test.outcome == "passed" for test in recorded):
         steps[Step.RECORD] = Ended(Result.PASS)
@@ -144,7 +144,7 @@ def _checks(
 def same_state(comparison: Found | None, verification: pytest_run.Verification) -> Found:
     """What the comparison says that the verifier made, of machines that all got that far."""
     if comparison is None:
-        cases = [test for test in verification.tests if test.test == plugin.SAME_STATE_TEST]
+        cases = [test for test in verification.tests if test.test == SAME_STATE_TEST]
         # Every case fails then, and the first of them says why.
         said = next((test.message for test in cases if test.outcome == "failed"), "")
         return Found(SameState.UNKNOWN, not_compared=said or "the machines were not compared")

@@ -12,7 +12,7 @@ import yaml
 from tdi.errors import ExitCode, TdiError
 from tdi.images import production
 from tdi.outside import git
-from tdi.outside.console import out
+from tdi.outside.screen import out
 from tdi.project import Project
 from tdi.verdict import display, run
 from tdi.verdict.outcome import Class, Verdict

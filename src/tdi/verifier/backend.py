@@ -5,11 +5,12 @@ A new exec costs about 80 ms, a command through the open one about 2 ms; a verif
 
 import base64
 import json
-import subprocess
 from typing import Any, ClassVar
 
 from testinfra.backend.base import CommandResult
 from testinfra.backend.docker import DockerBackend
+
+from tdi.outside import docker, process
 
 _AGENT = """
 import base64, json, subprocess, sys
@@ -27,7 +28,7 @@ class KeptOpenDockerBackend(DockerBackend):
 
     def __init__(self, name: str, *args: Any, **kwargs: Any) -> None:
         super().__init__(name, *args, **kwargs)
-        self._agent: subprocess.Popen[str] | None = None
+        self._agent: process.Asked | None = None
 
     def run(self, command: str, *args: str, **kwargs: Any) -> CommandResult:
         """Run a command and return its result. As another user, or once the exec broke, the ordinary way is taken."""
@@ -43,27 +44,16 @@ class KeptOpenDockerBackend(DockerBackend):
 
     def _ask(self, line: str) -> tuple[int, str, str]:
         if self._agent is None:
-            self._agent = subprocess.Popen(
-                ["docker", "exec", "--interactive", self.name, "python3", "-c", _AGENT],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-            )
+            self._agent = docker.open_for_questions(self.name, ["python3", "-c", _AGENT])
             self._opened.append(self)
-        assert self._agent.stdin is not None  # noqa: S101 (both are pipes, as asked for above)
-        assert self._agent.stdout is not None  # noqa: S101
-        self._agent.stdin.write(json.dumps(line) + "\n")
-        self._agent.stdin.flush()
-        code, stdout, stderr = json.loads(self._agent.stdout.readline())
+        code, stdout, stderr = json.loads(self._agent.ask(json.dumps(line)))
         return code, stdout, stderr
 
     def close(self) -> None:
         """End the open exec."""
         agent, self._agent = self._agent, None
-        if agent is not None and agent.stdin is not None:
-            agent.stdin.close()
-            agent.wait(timeout=10)
+        if agent is not None:
+            agent.close()
 
     @classmethod
     def close_all(cls) -> None:

@@ -21,18 +21,12 @@ from tdi.project import Project
 from tdi.same_state import comparing, kept_records
 from tdi.state.compare import Comparison
 from tdi.verifier.backend import KeptOpenDockerBackend
+from tdi.verifier.own_tests import SAME_STATE_TEST
 
 
 def use_kept_open_backend() -> None:
     """Let Testinfra's `docker` connection keep its exec open (tdi.verifier.backend)."""
     testinfra.backend.BACKENDS["docker"] = "tdi.verifier.backend.KeptOpenDockerBackend"
-
-
-SAME_STATE_TEST = "test_same_state_as_a_new_machine"
-"""The test that compares, a case for each scope; what it finds is a verdict on both machines together, not on one."""
-
-RECORD_TEST = "test_the_machine_can_be_recorded"
-"""The test that records."""
 
 
 class Events:

@@ -17,7 +17,7 @@ UNIT_STATE = re.compile(
 RUNLEVEL_LINK = re.compile(r"^/etc/rc[0-6S]\.d/[SK]\d\d(.+)$")
 
 _ENTRY_KIND = re.compile(r"^[a-z_]+:")
-"""What the keys of the scopes apt and dpkg begin with: "diversion:/usr/bin/x"."""
+"""What the keys of some scopes begin with: "diversion:/usr/bin/x"."""
 
 _SOURCES_OF = (
     (
@@ -87,12 +87,6 @@ def is_modified(difference: Difference) -> bool:
     return any((side or {}).get("origin", {}).get("state") == "modified" for side in (difference.a, difference.b))
 
 
-def is_missing(difference: Difference, package: Difference) -> bool:
-    """Whether it is a conffile that the package has on either machine, where somebody has deleted it."""
-    sides = (package.a, package.b)
-    return any(((side or {}).get("conffiles") or {}).get(difference.key) == "missing" for side in sides)
-
-
 def unit_of(path: str) -> str | None:
     """The systemd unit that a path belongs to: unit file, drop-in, enablement link, or Debian's record of these."""
     if runlevel := RUNLEVEL_LINK.match(path):
@@ -103,22 +97,6 @@ def unit_of(path: str) -> str | None:
     return None
 
 
-_SYSTEM_FILES = {
-    "timezone": ("/etc/localtime", "/etc/timezone"),
-    "locale": ("/etc/default/locale", "/etc/locale.conf"),
-    "default-target": ("/etc/systemd/system/default.target",),
-    "environment": ("/etc/environment",),
-    "generated-locales": ("/etc/locale.gen",),
-}
-"""Where the settings of the scope system are kept."""
-
-DECLARED = (
-    "apt", "dpkg", "sudoers", "authorized_keys", "cron", "sysctl", "modules", "limits",
-    "alternatives", "mounts", "system", "certificates", "packet_filter",
-)  # fmt: skip
-"""Scopes whose objects are read out of files."""
-
-
 def is_same_file(difference: Difference, other: Difference) -> bool:
     """Whether both are names of one file on either machine, and differ alike."""
     names = [[(side or {}).get("hardlink") for side in (d.a, d.b)] for d in (difference, other)]
@@ -126,15 +104,14 @@ def is_same_file(difference: Difference, other: Difference) -> bool:
     return same and difference.scope == other.scope == "files" and difference.attributes == other.attributes
 
 
-def paths_of(difference: Difference) -> Iterator[str]:
-    """The paths that an object says it comes from or is about, also as they are with a merged /usr."""
-    for path in _named_paths(difference):
-        yield path
-        if path.startswith(("/bin/", "/sbin/", "/lib/")):
-            yield f"/usr{path}"
+def named_paths(difference: Difference) -> Iterator[str]:
+    """The paths that an object's attributes and its key name."""
+    yield from named_in_attributes(difference)
+    yield from named_in_key(difference)
 
 
-def _named_paths(difference: Difference) -> Iterator[str]:
+def named_in_attributes(difference: Difference) -> Iterator[str]:
+    """The paths that an object's attributes name, those of the second machine first."""
     for side in (difference.b, difference.a):
         for name in _PATH_ATTRIBUTES:
             value = (side or {}).get(name)
@@ -146,15 +123,20 @@ def _named_paths(difference: Difference) -> Iterator[str]:
                     yield value
     choices = [{*((side or {}).get("choices") or ())} for side in (difference.a, difference.b)]
     yield from sorted(choices[0] ^ choices[1])
-    if difference.key.startswith("configured:") and difference.scope == "mounts":
-        yield "/etc/fstab"
-        return
-    if difference.scope == "system":
-        yield from _SYSTEM_FILES.get(difference.key, ())
+
+
+def named_in_key(difference: Difference) -> Iterator[str]:
+    """The path that an object's key begins with, or has behind the kind of entry that it is."""
     rest = _ENTRY_KIND.sub("", difference.key, count=1)
     if rest.startswith("/"):
         yield rest
         yield rest.partition(":")[0]
+
+
+def said_files(difference: Difference) -> tuple[str, ...]:
+    """The files that an object says it comes from."""
+    sides = (difference.b or {}, difference.a or {})
+    return tuple(str(side[name]) for name in ("fragment", "file", "path") for side in sides if side.get(name))
 
 
 def is_directory(difference: Difference) -> bool:

@@ -1,21 +1,44 @@
 """The differences of a comparison as a tree: each hangs below what caused it, or is a finding of its own."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
+from typing import Protocol
 
 from tdi.state.finding import Difference, Kind
-from tdi.state.fold.facts import DECLARED, has_privilege, is_modified, is_modified_conffile, is_same_file, paths_of
+from tdi.state.fold.facts import has_privilege, is_modified, is_modified_conffile, is_same_file
 
 Group = tuple[Difference, ...]
 """Differences with one cause; the first one is it."""
 
 
+class Known(Protocol):
+    """What a tree has to know of a scope."""
+
+    @property
+    def paths(self) -> Callable[[Difference], Iterable[str]]:
+        """The paths that an object names."""
+
+    @property
+    def entries(self) -> object | None:
+        """Set where its objects are read out of files."""
+
+    @property
+    def accounts_for_files(self) -> bool:
+        """Whether its objects bring files with all that is special about these."""
+
+
 class Tree:
     """The differences, and which of them hangs below which."""
 
-    def __init__(self, differences: Iterable[Difference], bare: Collection[tuple[str, Kind]] = ()) -> None:
+    def __init__(
+        self,
+        differences: Iterable[Difference],
+        known: Callable[[str], Known],
+        bare: Collection[tuple[str, Kind]] = (),
+    ) -> None:
         self.all = list(differences)
+        self._known = known
         self.bare = bare
         self.by_scope: dict[str, dict[str, Difference]] = defaultdict(dict)
         for difference in self.all:
@@ -31,6 +54,13 @@ class Tree:
         """The differences of a scope that hang below nothing so far."""
         return [difference for difference in self.by_scope[scope].values() if difference not in self._parent]
 
+    def paths_of(self, difference: Difference) -> Iterator[str]:
+        """The paths that an object says it comes from or is about, also as they are with a merged /usr."""
+        for path in self._known(difference.scope).paths(difference):
+            yield path
+            if path.startswith(("/bin/", "/sbin/", "/lib/")):
+                yield f"/usr{path}"
+
     def root(self, difference: Difference) -> Difference:
         """What is behind a difference in the end; itself, if nothing is."""
         while (above := self._parent.get(difference)) is not None:
@@ -41,8 +71,9 @@ class Tree:
         """Hang `difference` below `below`, unless it has a place, must stand alone, or would hang below itself."""
         if difference in self._parent or self.root(below) is difference:
             return
-        packaged = below.scope == "packages" and not is_modified(difference)
-        told = below.scope in DECLARED and difference.key in paths_of(below)
+        cause = self._known(below.scope)
+        packaged = cause.accounts_for_files and not is_modified(difference)
+        told = cause.entries is not None and difference.key in self.paths_of(below)
         if is_modified_conffile(difference) and not told:
             return
         if has_privilege(difference) and not (packaged or is_same_file(difference, below)):

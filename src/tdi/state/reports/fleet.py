@@ -6,9 +6,9 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from tdi.outside.console import beside
+from tdi.outside.screen import beside
 from tdi.state.compare import Result
-from tdi.state.fleet import NAMES, Fleet, Shared, Status
+from tdi.state.fleet.compare import NAMES, Fleet, Shared, Status
 from tdi.state.reports import amount, html, markdown, printable, terminal
 
 _NAMED = 8

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.text import Text
 
-from tdi.outside.console import beside
+from tdi.outside.screen import beside
 from tdi.state.compare import Comparison, Result
 from tdi.state.finding import Difference, Finding, Kind, Names, Severity
 from tdi.state.reports import amount, printable, shown, text, verdict

@@ -1,0 +1,33 @@
+"""What the package tools leave beside a configuration file where they and an administrator disagree about it.
+
+Both sides speak of them: the collector lists them, and `tdi.state` says what to do.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LEFT_BY: Mapping[str, str] = {
+    ".dpkg-backup": "dpkg",
+    ".dpkg-bak": "dpkg",
+    ".dpkg-dist": "dpkg",
+    ".dpkg-new": "dpkg",
+    ".dpkg-old": "dpkg",
+    ".dpkg-remove": "dpkg",
+    ".dpkg-tmp": "dpkg",
+    ".ucf-dist": "ucf",
+    ".ucf-new": "ucf",
+    ".ucf-old": "ucf",
+}
+"""Ending of such a file → what left it."""
+
+UNDECIDED = (".dpkg-dist", ".dpkg-new", ".ucf-dist", ".ucf-new")
+"""Endings of a version that is not in effect: nobody has merged it into the file so far."""
+
+
+def original(path: str) -> str | None:
+    """The file that a left-over is about; None for what is no left-over."""
+    file, dot, kind = path.rpartition(".")
+    return file if file and dot + kind in LEFT_BY else None

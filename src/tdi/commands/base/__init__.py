@@ -1,0 +1,1 @@
+"""`tdi base`: empty machines of a platform."""

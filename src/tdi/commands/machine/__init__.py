@@ -1,0 +1,1 @@
+"""`tdi machine`: single machines, for the scenarios' playbooks."""

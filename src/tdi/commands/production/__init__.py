@@ -1,0 +1,1 @@
+"""`tdi production`: machines as production is before the change."""

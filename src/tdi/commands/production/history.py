@@ -1,0 +1,18 @@
+"""`tdi production history`."""
+
+from pathlib import Path
+
+import click
+
+from tdi.commands.options import json_option, write
+from tdi.images import production
+
+
+@click.command("history")
+@json_option
+def command(json_file: Path | None) -> None:
+    """List the production images of the local engine, newest first."""
+    rows = production.history()
+    for row in rows:
+        click.echo(f"{row['created']}  {row['revision'][:12]:12}  {row['name']}")
+    write(json_file, rows)

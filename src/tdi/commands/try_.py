@@ -1,0 +1,24 @@
+"""`tdi try`."""
+
+from pathlib import Path
+
+import click
+
+from tdi.commands.options import json_option, write
+from tdi.project import Project
+from tdi.verdict import patches as trials
+
+
+@click.command("try")
+@click.argument("patches", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--kept", is_flag=True, help="Try the kept changes; each must get the class that changes/expected.yml says."
+)
+@json_option
+def command(patches: tuple[Path, ...], kept: bool, json_file: Path | None) -> int:  # noqa: FBT001 (click hands flags over like this)
+    """Give the verdict for patches against HEAD, each in a throw-away copy; the checkout is not touched."""
+    if kept == bool(patches):
+        raise click.UsageError("Name patches, or --kept for the kept changes.")
+    project = Project.find()
+    expected = trials.kept_changes(project) if kept else {}
+    return trials.try_all(project, patches or tuple(expected), expected, lambda document: write(json_file, document))

@@ -1,0 +1,43 @@
+"""What the role's own commands say."""
+
+import time
+
+from by_program import collect
+
+
+def test_probes_are_normalised_and_bounded(root):
+    found = collect(
+        root,
+        scopes=["probes"],
+        probes=[
+            {"name": "text", "command": ["printf", "b 12\\na\\nnoise\\ntoken=x\\n"],
+             "drop": ["^noise"], "replace": [["\\d+", "N"]], "sort": True},
+            {"name": "json", "command": ["echo", '{"one": {"a": 1}, "two": "x"}']},
+            {"name": "missing", "command": ["/no/such/program"]},
+        ],
+    )["probes"]  # fmt: skip
+    assert found["status"] == "ok"
+    assert found["objects"] == {
+        "text": {"status": 0, "text": "a\nb N\ntoken=[redacted]"},
+        "json/one": {"a": 1},
+        "json/two": {"value": "x"},
+        "missing": {"status": 127, "text": "No such file or directory"},
+    }
+
+
+def test_a_probe_without_end_is_stopped(root):
+    began = time.monotonic()
+    found = collect(
+        root,
+        scopes=["probes"],
+        probes=[
+            {"name": "endless", "command": ["yes"]},
+            {"name": "slow", "command": ["sh", "-c", "sleep 60 & sleep 60"], "timeout": 0.5},
+            {"name": "fine", "command": ["echo", "x"]},
+        ],
+    )["probes"]
+    assert time.monotonic() - began < 20
+    assert found["status"] == "partial"
+    assert "endless: more than" in found["reason"]
+    assert "slow: no end" in found["reason"]
+    assert found["objects"]["fine"] == {"status": 0, "text": "x"}
