@@ -1,9 +1,8 @@
 """Precision: machines that only their surroundings set apart have no finding, and neither has one recorded twice."""
 
-import importlib.util
+import importlib
 import os
 import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -17,13 +16,8 @@ from tdi.state import collector
 @pytest.fixture
 def precision(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The benchmark that measures it, which runs a pair at a time."""
-    spec = importlib.util.spec_from_file_location("precision", ROOT / "benchmarks" / "precision.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "precision", module)
-    spec.loader.exec_module(module)
-    return module
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    return importlib.import_module("precision")
 
 
 @pytest.mark.docker
