@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Group:
-    """Packages that are installed together, and lines of shell that use their services a little.
+    """Packages that are installed together, and lines of shell that use their services a little, as often as they run.
 
     The lines may call `get ADDRESS`, `say PORT TEXT` and the programs of the packages; see `benchmarks/using.py`.
     """
@@ -29,7 +29,8 @@ GROUPS = (
         "mariadb",
         "mariadb-server",
         """
-        mariadb -e "create database site; create table site.page (id int auto_increment primary key, said text)"
+        mariadb -e "create database if not exists site"
+        mariadb -e "create table if not exists site.page (id int auto_increment primary key, said text)"
         mariadb -e "insert into site.page (said) values ('hello'), ('world'); select * from site.page"
         """,
     ),
@@ -38,7 +39,7 @@ GROUPS = (
         "postgresql ssl-cert",
         """
         cd /
-        runuser -u postgres -- psql -c "create table page (id serial primary key, said text)"
+        runuser -u postgres -- psql -c "create table if not exists page (id serial primary key, said text)"
         runuser -u postgres -- psql -c "insert into page (said) values ('hello'), ('world')" -c "select * from page"
         """,
     ),
@@ -71,7 +72,7 @@ GROUPS = (
         "openssh-server rsyslog cron logrotate sudo fail2ban",
         """
         mkdir -p -m 700 ~/.ssh
-        ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519
+        [ -e ~/.ssh/id_ed25519 ] || ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519
         cp ~/.ssh/id_ed25519.pub ~/.ssh/authorized_keys
         ssh -o StrictHostKeyChecking=accept-new localhost true
         sudo -u nobody true

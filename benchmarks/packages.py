@@ -3,7 +3,7 @@
 Of each group of packages (package_groups.py) there are four machines, from the base image of the platform:
 
 - A and B are new, C is their twin: each installs the packages by itself, some seconds after the other.
-- The upgraded one installed the packages that the platform was released with, was used, restarted and then upgraded.
+- The upgraded one installed the packages that the platform was released with, was used, restarted, and then upgraded.
 
 Their services are restarted, reloaded and used a little, and every timer runs (using.py), before they are recorded.
 A is recorded once more 20 seconds later, while nobody acts. The archive is asked once for each group: the machines
@@ -32,7 +32,7 @@ from typing import Any
 from package_groups import GROUPS, Group, chosen
 from using import active_services, failed_units, use
 
-from tdi.errors import TdiError
+from tdi.errors import ExitCode, TdiError
 from tdi.images import base_image, production
 from tdi.machines import lifecycle
 from tdi.machines.run import interrupt_on_signals, new_run
@@ -195,13 +195,11 @@ class Machines:
             at_boot = active_services(machine)
             self._install(machine)
             docker.execute(machine, ["apt-get", "clean"])
-            said = use(machine, active_services(machine) - at_boot, self.group.use)
-            failed = failed_units(machine)
-            self._record(machine, name)
+            notes = self._use_and_record(machine, name, at_boot)
             if name == A:
                 time.sleep(NOBODY_ACTS)
                 self._record(machine, LATER)
-        return [*([f"use: {said}"] if said else []), *(f"{unit} failed" for unit in failed)]
+            return notes
 
     def upgraded(self) -> list[str]:
         """A machine that has been in production since the platform was released."""
@@ -221,10 +219,7 @@ class Machines:
             if not upgraded.ok:
                 raise TdiError(f"It cannot be upgraded: {upgraded.last_line}")
             docker.execute(machine, ["apt-get", "clean"])
-            use(machine, active_services(machine) - at_boot, "")
-            failed = failed_units(machine)
-            self._record(machine, UPGRADED)
-        return [f"{unit} failed" for unit in failed]
+            return self._use_and_record(machine, UPGRADED, at_boot)
 
     def _called(self, name: str) -> str:
         return f"tdi-{self.bench.run_id}-{self.group.name}-{name.lower()}"
@@ -233,6 +228,12 @@ class Machines:
         done = docker.execute(machine, [*APT, "install", *self.group.packages], check=False, timeout=1200)
         if not done.ok:
             raise TdiError(f"The packages cannot be installed: {done.last_line}")
+
+    def _use_and_record(self, machine: str, name: str, at_boot: frozenset[str]) -> list[str]:
+        said = use(machine, active_services(machine) - at_boot, self.group.use)
+        failed = failed_units(machine)
+        self._record(machine, name)
+        return [*([f"use: {said}"] if said else []), *(f"{unit} failed" for unit in failed)]
 
     def _record(self, machine: str, name: str) -> None:
         target.record(f"docker://{machine}", self.directory / f"{name}.json.gz", text=TEXTS).close()
@@ -283,8 +284,7 @@ def _together(notes: dict[str, list[str]]) -> Iterable[str]:
     """Each note once, with the machines that it is true of, unless that is all of them."""
     for note in sorted({each for said in notes.values() for each in said}):
         on = [name for name in (A, B, TWIN, UPGRADED) if note in notes.get(name, ())]
-        new_ones = on == [A, B, TWIN] and note.startswith("use: ")
-        yield note if new_ones or len(on) == len(notes) else f"{note} ({process.joined(on)})"
+        yield note if len(on) == len(notes) else f"{note} ({process.joined(on)})"
 
 
 def judged(directory: Path) -> Row:
@@ -419,7 +419,7 @@ def main(arguments: Sequence[str]) -> int:
     if unknown := sorted(set(given.groups) - set(known)):
         sys.exit(f"There is no group {unknown[0]!r}. --list shows them.")
     print(f"{HEADS[0]:12}  {HEADS[8]:>7}  {'  '.join(f'{head:>8}' for head in HEADS[2:7])}", flush=True)
-    rows = []
+    rows: list[Row] = []
     if given.from_records:
         for name in known:
             if (given.from_records / name / FACTS).exists() and name in (given.groups or known):
@@ -429,6 +429,17 @@ def main(arguments: Sequence[str]) -> int:
     if given.platform:
         os.environ["TDI_PLATFORM"] = given.platform
     interrupt_on_signals()
+    try:
+        _measure(given, rows)
+    except KeyboardInterrupt:
+        # What was measured until then is worth having.
+        report(rows, given.keep_records)
+        return ExitCode.INTERRUPTED
+    return report(rows, given.keep_records)
+
+
+def _measure(given: argparse.Namespace, rows: list[Row]) -> None:
+    """Take the groups one after the other, and add the row of each as it ends."""
     with new_run() as run, ExitStack() as at_end:
         project = Project(ROOT, run.directory / "artifacts")
         project.prepare_artifacts()
@@ -440,4 +451,3 @@ def main(arguments: Sequence[str]) -> int:
                 take(bench, group, records / group.name)
                 rows.append(judged(records / group.name))
                 show(rows[-1])
-        return report(rows, given.keep_records)
