@@ -18,6 +18,7 @@ import argparse
 import inspect
 import json
 import os
+import shutil
 import statistics
 import sys
 import time
@@ -445,9 +446,12 @@ def _measure(given: argparse.Namespace, rows: list[Row]) -> None:
         project.prepare_artifacts()
         at_end.callback(docker.remove_images, f"{LABEL}={run.id}")
         bench = Bench.of(project, run.id, run.directory)
-        records = given.keep_records or run.directory / "records"
+        records = given.keep_records or run.directory / "kept"
         for group in chosen(given.groups, base_image.ensure(project).platform):
             for _ in range(given.times):
-                take(bench, group, records / group.name)
+                take(bench, group, run.directory / "records" / group.name)
+                # What was kept before stays until there is something in its place.
+                shutil.rmtree(records / group.name, ignore_errors=True)
+                shutil.copytree(run.directory / "records" / group.name, records / group.name)
                 rows.append(judged(records / group.name))
                 show(rows[-1])
