@@ -9,9 +9,10 @@ Their services are restarted, reloaded and used a little, and every timer runs (
 A is recorded once more 20 seconds later, while nobody acts. The archive is asked once for each group: the machines
 start from an image that has the package lists and the packages, in place of each downloading them.
 
-Compared are A with B, A with the upgraded one, and A with itself a little later. Printed is a line for each group as
-it ends, and at the end a table and its summary. The exit code is 1 where there was any finding (with the twin, where
-the comparison takes one), where a scope could not be compared, or where a group could not be installed.
+Compared are A with B, A with the upgraded one, and A with itself a little later, as `tdi state diff` compares them.
+Printed is a line for each group as it ends, and at the end a table and its summary. The exit code is 1 where there was
+any finding (with the twin, where the comparison takes one), where a scope could not be compared, or where a group could
+not be installed.
 """
 
 import argparse
@@ -41,10 +42,9 @@ from tdi.molecule import scenario
 from tdi.outside import docker, process
 from tdi.project import Project
 from tdi.state import target
-from tdi.state.compare import Comparison, compare
+from tdi.state.compare import Comparison
 from tdi.state.finding import Names
-from tdi.state.own_names import TEXTS
-from tdi.state.record import RecordFile
+from tdi.state.own_names import TEXTS, Adaptable, Reference, compare_machines
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -293,24 +293,23 @@ def judged(directory: Path) -> Row:
     facts = Facts.read(directory)
     if facts.trouble:
         return Row(directory.name, facts, {})
-    with ExitStack() as opened:
-        kept = {
-            name: opened.enter_context(RecordFile(directory / f"{name}.json.gz"))
-            for name in (A, TWIN, *NAMES)
-            if (directory / f"{name}.json.gz").exists()
-        }
-        compared = {
-            name: _compared(kept[A], kept[name], kept[TWIN] if name != LATER else None, names)
-            for name, names in NAMES.items()
-            if name in kept
-        }
+    kept = {name: file for name in (TWIN, *NAMES) if (file := directory / f"{name}.json.gz").exists()}
+    compared = {
+        name: _compared(directory / f"{A}.json.gz", kept[name], kept[TWIN] if name != LATER else None, names)
+        for name, names in NAMES.items()
+        if name in kept
+    }
     return Row(directory.name, facts, compared)
 
 
-def _compared(a: RecordFile, b: RecordFile, twin: RecordFile | None, names: Names) -> Compared:
-    alone = compare(a, b, names=names)
-    takes_twin = twin is not None and "twin" in inspect.signature(compare).parameters
-    with_twin = compare(a, b, names=names, twin=twin) if takes_twin else None
+def _compared(first: Path, second: Path, third: Path | None, names: Names) -> Compared:
+    """Compare as `tdi state diff` does; `third` is the twin's record."""
+    with ExitStack() as opened:
+        a, b = (opened.enter_context(kind(path)) for kind, path in ((Reference, first), (Adaptable, second)))
+        alone = compare_machines(a, b, names=names)
+        with_twin = None
+        if third and "twin" in inspect.signature(compare_machines).parameters:
+            with_twin = compare_machines(a, b, names=names, twin=opened.enter_context(Adaptable(third)))
     return Compared(_lines(alone), None if with_twin is None else _lines(with_twin), alone.not_acceptable)
 
 
