@@ -16,6 +16,8 @@ they arrive is checked on the machine before each converge. Limits of this:
 
 Printed is a line for each pair: seconds, objects compared, differences that a rule took, and findings. The exit code is
 1 where there was any finding. TDI_PLATFORM chooses the platform.
+
+`--packages` measures machines with server packages instead, without the role: see packages.py.
 """
 
 import argparse
@@ -34,7 +36,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import packages
 import yaml
+from using import let_timers_run
 
 from tdi.images import base_image, production
 from tdi.machines import lifecycle
@@ -227,14 +231,6 @@ def pair(project: Project, number: int, directory: Path) -> tuple[Comparison, Co
         lifecycle.remove_run(run_id)
 
 
-def let_timers_run(machine: str) -> None:
-    """Run what the machine's timers start, the timers of packages that were installed just now too."""
-    timers = "systemctl list-unit-files --type timer --state enabled --no-legend | cut -d ' ' -f 1"
-    docker.execute(
-        machine, ["sh", "-c", f"for timer in $({timers}); do systemctl start ${{timer%.timer}}.service; done"]
-    )
-
-
 def _record(project: Project, machine: str, file: Path) -> RecordFile:
     return target.record(f"docker://{machine}", file, **kept_records.settings(project))
 
@@ -251,7 +247,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--pairs", type=int, default=10, help="how many pairs (default: 10)")
     parser.add_argument("--first", type=int, default=1, help="the number of the first pair (default: 1)")
+    parser.add_argument(
+        "--packages", nargs=argparse.REMAINDER, metavar="…", help="server packages instead: see --packages --help"
+    )
     given = parser.parse_args()
+    if given.packages is not None:
+        sys.exit(packages.main(given.packages))
     total = 0
     with tempfile.TemporaryDirectory(prefix="tdi-precision-") as temporary:
         project = Project(ROOT, Path(temporary) / "artifacts")

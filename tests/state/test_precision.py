@@ -1,8 +1,7 @@
 """Precision: machines that only their surroundings set apart have no finding, and neither has one recorded twice."""
 
-import importlib.util
+import importlib
 import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -15,13 +14,8 @@ from tdi.project import Project
 @pytest.fixture
 def precision(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The benchmark that measures it, which runs a pair at a time."""
-    spec = importlib.util.spec_from_file_location("precision", ROOT / "benchmarks" / "precision.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "precision", module)
-    spec.loader.exec_module(module)
-    return module
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    return importlib.import_module("precision")
 
 
 @pytest.mark.docker

@@ -27,7 +27,7 @@ _MAIN = ("main", "origin/main")
 _RECIPE = "4"
 """Goes up when the way of building changes, so that images of the old way are not taken for new ones."""
 
-_RELEASE_ONLY = """\
+RELEASE_ONLY = """\
 # Only while production is provisioned: packages as the platform was released, before any update of it.
 Package: *
 Pin: release a=*-security
@@ -37,11 +37,13 @@ Package: *
 Pin: release a=*-updates
 Pin-Priority: -1
 """
+"""What keeps apt from all but the packages that the platform was released with."""
 
 WROTE_LABEL = "tdi.wrote"
 """Holds which task wrote which path when production was provisioned, as JSON: it explains left-overs."""
 
-_PIN_FILE = "/etc/apt/preferences.d/tdi-release-only"
+PIN_FILE = "/etc/apt/preferences.d/tdi-release-only"
+"""Where RELEASE_ONLY is on a machine while production is provisioned."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,7 @@ def _build(project: Project, base: BaseImage, before: Before, roles: Path, playb
         tempfile.TemporaryDirectory(prefix="tdi-ansible-") as work,
         lifecycle.one(builder, base.id, upgrade.options, run_id) as machine,
     ):
-        docker.execute(machine, ["sh", "-c", f"cat > {_PIN_FILE} <<'EOF'\n{_RELEASE_ONLY}EOF"])
+        docker.execute(machine, ["sh", "-c", f"cat > {PIN_FILE} <<'EOF'\n{RELEASE_ONLY}EOF"])
         outcome = ansible.converge({machine: upgrade.ansible}, Path(work), log, playbook=playbook, roles=roles, times=1)
         (only,) = outcome.passes[machine]
         if only.failure or outcome.code or not outcome.recap:
@@ -173,7 +175,7 @@ def _build(project: Project, base: BaseImage, before: Before, roles: Path, playb
                 _keep(log, [f"the journal of {unit} ends with:", *said])
                 what = f"{what} ({unit}: {said[-1]})" if said else what
             raise TdiError(f"Production could not be provisioned ({before.reason}): {what}", f"The log: {log}")
-        docker.execute(machine, ["rm", _PIN_FILE])
+        docker.execute(machine, ["rm", PIN_FILE])
         docker.execute(machine, ["apt-get", "clean"])
         docker.stop(machine)
         return docker.commit(
