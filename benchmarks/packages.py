@@ -3,7 +3,7 @@
 Of each group of packages (package_groups.py) there are four machines, from the base image of the platform:
 
 - A and B are new, C is their twin: each installs the packages by itself, some seconds after the other.
-- The upgraded one installed the packages that the platform was released with, was used, restarted, and then upgraded.
+- The upgraded one installed the packages that the platform was released with, was used, and then upgraded.
 
 Their services are restarted, reloaded and used a little, and every timer runs (using.py), before they are recorded.
 A is recorded once more 20 seconds later, while nobody acts. The archive is asked once for each group: the machines
@@ -16,16 +16,15 @@ not be installed.
 """
 
 import argparse
-import inspect
 import json
 import os
 import shutil
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -213,11 +212,6 @@ class Machines:
             self._install(machine)
             docker.execute(machine, ["rm", production.PIN_FILE])
             use(machine, active_services(machine) - at_boot, self.group.use)
-            docker.stop(machine)
-            process.run(["docker", "start", machine])
-            # A service that does not run here makes the machine degraded, before as after.
-            with suppress(TdiError):
-                docker.wait_until_booted(machine)
             upgraded = docker.execute(machine, [*APT, "dist-upgrade"], check=False, timeout=1200)
             if not upgraded.ok:
                 raise TdiError(f"It cannot be upgraded: {upgraded.last_line}")
@@ -297,21 +291,23 @@ def judged(directory: Path) -> Row:
         return Row(directory.name, facts, {})
     kept = {name: file for name in (TWIN, *NAMES) if (file := directory / f"{name}.json.gz").exists()}
     compared = {
-        name: _compared(directory / f"{A}.json.gz", kept[name], kept[TWIN] if name != LATER else None, names)
+        name: _compared(directory / f"{A}.json.gz", kept[name], kept if name != LATER else {}, names)
         for name, names in NAMES.items()
         if name in kept
     }
     return Row(directory.name, facts, compared)
 
 
-def _compared(first: Path, second: Path, third: Path | None, names: Names) -> Compared:
-    """Compare as `tdi state diff` does; `third` is the twin's record."""
+def _compared(first: Path, second: Path, witnesses: Mapping[str, Path], names: Names) -> Compared:
+    """Compare as `tdi state diff` does, without and with the witnesses: a twin, and A a little later."""
     with ExitStack() as opened:
         a, b = (opened.enter_context(kind(path)) for kind, path in ((Reference, first), (Adaptable, second)))
         alone = compare_machines(a, b, names=names)
         with_twin = None
-        if third and "twin" in inspect.signature(compare_machines).parameters:
-            with_twin = compare_machines(a, b, names=names, twin=opened.enter_context(Adaptable(third)))
+        if TWIN in witnesses:
+            twin = opened.enter_context(Adaptable(witnesses[TWIN]))
+            later = [(a, opened.enter_context(Adaptable(witnesses[LATER])))] if LATER in witnesses else []
+            with_twin = compare_machines(a, b, names=names, twin=twin, later=later)
     return Compared(_lines(alone), None if with_twin is None else _lines(with_twin), alone.not_acceptable)
 
 

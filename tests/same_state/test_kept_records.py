@@ -133,7 +133,7 @@ FINDING = Finding("1", "files", "/etc/app", Kind.ONLY_B, Severity.LEFT_OVER, "no
     ("result", "gone", "found"),
     [
         ("different", {}, Found(Result.DIFFERENT, (FINDING,), ("Nothing needs it.",), 2)),
-        ("unknown", {"files": "gone"}, Found(Result.UNKNOWN, (FINDING,), ("Nothing needs it.",), 2, "files: gone")),
+        ("unknown", {"files": "gone"}, Found(Result.UNKNOWN, (FINDING,), ("Nothing needs it.",), 2, (), "files: gone")),
         ("same", {"sysctl": "off"}, Found(Result.SAME, (FINDING,), ("Nothing needs it.",), 2)),
     ],
 )

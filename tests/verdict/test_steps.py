@@ -94,6 +94,9 @@ class NotesOnly:
         self.note("read the comparison")
         return self.found
 
+    def foresee(self) -> None:
+        self.note("foresee a twin")
+
     def second_run(self, machine: Machine) -> Comparison | None:
         self.note(f"compare {machine.label} with its second run")
         files = [self.root / f"{machine.label}-{moment}" for moment in ("once", "twice")]
@@ -201,7 +204,7 @@ def test_a_pass_asks_for_everything_once_and_in_order(bed: NotesOnly):
         *("is fresh alive", "is upgrade alive", "record fresh converged", "record upgrade converged"),
     ]
     assert taken.notes[taken.notes.index("converge again") :] == [
-        *("converge again", "keep what fresh upgrade wrote"),
+        *("converge again", "foresee a twin", "keep what fresh upgrade wrote"),
         *("test fresh upgrade, and compare", "read the comparison"),
         *("compare fresh with its second run", "compare upgrade with its second run"),
         *("plan", "pytest is over", "ansible is over", "records kept"),

@@ -93,6 +93,14 @@ def journal(name: str, unit: str) -> list[str]:
     return said.stdout.splitlines() if said.ok else []
 
 
+def mirror_trouble(base_image: str, run_id: str) -> str | None:
+    """Why packages cannot be had from the mirror, asked from an empty machine that knows no role; else None."""
+    options = ("APT::Update::Error-Mode=any", "Acquire::Retries=0", "Acquire::http::Timeout=15")
+    command = ["apt-get", "update", "--quiet", *(f"-o{option}" for option in options)]
+    asked = docker.run_once(base_image, command, labels(run_id))
+    return None if asked.ok else f"the package mirror cannot be used ({asked.last_line})"
+
+
 def trouble(machine: Machine) -> str | None:
     """What is wrong with the container itself (not with what is on it), or None: it was killed, or it is gone."""
     try:

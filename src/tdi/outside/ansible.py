@@ -4,6 +4,7 @@ import configparser
 import importlib.util
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -52,6 +53,9 @@ class Event:
     facts: dict[str, Any]
 
 
+_ABOUT_PACKAGES = re.compile(r"\bapt\b|fetch|resolv|connect|timed out|network|package|mirror|cache", re.IGNORECASE)
+
+
 @dataclass(frozen=True)
 class Failure:
     """A task that failed on a machine: its name, where it stands, and what it said."""
@@ -62,6 +66,11 @@ class Failure:
     unreachable: bool = False
     units: tuple[str, ...] = ()
     """The units that the task acted on, or that it said have failed."""
+
+    @property
+    def about_packages(self) -> bool:
+        """Whether it may have failed for the package mirror's sake; that is to be asked without the role."""
+        return _ABOUT_PACKAGES.search(self.message) is not None
 
 
 @dataclass

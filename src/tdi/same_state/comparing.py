@@ -1,22 +1,24 @@
 """The comparison of the upgraded machine with the new one, as the verifier asks for it."""
 
 import json
-import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from tdi.errors import TdiError
 from tdi.images import base_image
-from tdi.machines import lifecycle
-from tdi.machines.machine import Machine, Part
+from tdi.machines import lifecycle, manifest
+from tdi.machines.machine import Machine
 from tdi.molecule import scenario
-from tdi.outside import ansible, docker
+from tdi.outside import docker
 from tdi.outside.console import say
 from tdi.outside.files import write_atomically
 from tdi.project import Project
-from tdi.same_state import kept_records
+from tdi.same_state import kept_records, new_machines
 from tdi.same_state.blame import blame_for
+from tdi.same_state.new_machines import FRESH
 from tdi.state import invariants, target
 from tdi.state.bases import Bases
 from tdi.state.compare import Comparison, compare
@@ -25,12 +27,10 @@ from tdi.state.record import RecordFile
 from tdi.state.reports import html, markdown, printable
 from tdi.state.rules import Rules, load_rules
 from tdi.state.schema import schema
+from tdi.state.varying.apart import may_vary
 
 NAMES = Names(a="new", b="upgraded")
 """What the machines are called in findings: a is the fresh one."""
-
-FRESH = "fresh"
-"""The label and the scenario of the new machine."""
 
 RULES = "rules"
 """The case for what is wrong with the rules, such as an allowance that nothing needs any more."""
@@ -59,20 +59,61 @@ def compare_with_fresh(project: Project, machine: Machine, upgraded: Path) -> Co
     missing = kept_records.why_unusable(project, fresh, base.id)
     if missing:
         say(f"The record of fresh is made now: {missing}")
-        _record_a_new_machine(project, base)
-    blame = blame_for(project, FRESH, machine, NAMES)
+        new_machines.record(project, base, FRESH, fresh)
     with ExitStack() as opened:
         new, old = (opened.enter_context(RecordFile(file)) for file in (fresh, upgraded))
-        bases = _bases(project, base, machine.name, opened)
         allowed = rules(project)
-        comparison = compare(
-            new, old, allowed, names=NAMES, blame=blame, bases=bases, needed_otherwise=_accepted(allowed, (new, old))
+        compared = partial(
+            compare,
+            new,
+            old,
+            allowed,
+            names=NAMES,
+            blame=blame_for(project, FRESH, machine, NAMES),
+            bases=_bases(project, base, machine.name, opened),
+            needed_otherwise=_accepted(allowed, (new, old)),
+            written=kept_records.read_wrote(project).paths,
         )
+        comparison = compared()
+        if any(map(may_vary, comparison.findings)):
+            comparison = _with_witnesses(project, base, machine, compared, (new, old))
     report = kept_records.comparison_path(project)
     write_atomically(report, json.dumps(comparison.as_json(), indent=2) + "\n")
     write_atomically(report.with_suffix(".html"), html.render(comparison))
     write_atomically(report.with_suffix(".md"), markdown.render(comparison))
     return comparison
+
+
+def _with_witnesses(
+    project: Project,
+    base: base_image.BaseImage,
+    machine: Machine,
+    compared: Callable[..., Comparison],
+    records: tuple[RecordFile, RecordFile],
+) -> Comparison:
+    """Compare again, where something differs that may vary: with a twin, then with the machines a little later."""
+    with ExitStack() as opened:
+        try:
+            twin = opened.enter_context(RecordFile(new_machines.twin(project, base)))
+        except new_machines.UnsteadyError as error:
+            comparison = compared()
+            return replace(comparison, findings=(new_machines.unsteady(error), *comparison.findings))
+        comparison = compared(twin=twin)
+        if not any(map(may_vary, comparison.findings)):
+            return comparison
+        new, old = records
+        there = [(record, each) for record, each in ((old, machine), (new, _still_there(new))) if each]
+        with ThreadPoolExecutor() as pool:
+            files = list(pool.map(lambda pair: kept_records.later(project, pair[1]), there))
+        lasts = (opened.enter_context(RecordFile(file)) for file in files)
+        return compared(twin=twin, later=[(record, last) for (record, _), last in zip(there, lasts, strict=True)])
+
+
+def _still_there(record: RecordFile) -> Machine | None:
+    """The machine of the run that a record is of, if there is one."""
+    run = manifest.current()
+    name = str(record.meta.get("target") or "").removeprefix("docker://")
+    return run.machine(name) if run else None
 
 
 def _accepted(allowed: Rules, machines_records: Iterable[RecordFile]) -> set[str]:
@@ -133,22 +174,3 @@ def why_not_compared(comparison: Comparison, case: str) -> str | None:
 
 def _case_of(scope: str) -> str:
     return scope if scope in CASES else RULES
-
-
-def _record_a_new_machine(project: Project, base: base_image.BaseImage) -> None:
-    """Take a new machine through the scenario `fresh` as far as its record needs: create, converge twice, record."""
-    run_id = lifecycle.this_run()
-    settings = scenario.load(project, FRESH)
-    name = f"tdi-{run_id}-{lifecycle.new_run_id()}-{FRESH}"
-    with (
-        tempfile.TemporaryDirectory(prefix="tdi-ansible-") as work,
-        lifecycle.one(name, base.id, settings.options, run_id) as machine,
-    ):
-        log = project.artifacts / "fresh-for-comparison.log"
-        log.unlink(missing_ok=True)
-        outcome = ansible.converge({machine: settings.ansible}, Path(work), log)
-        last = outcome.passes[machine][-1]
-        if last.failure or outcome.code or not outcome.recap:
-            what = f"task '{last.failure.task}': {last.failure.message}" if last.failure else "Ansible did not finish"
-            raise TdiError(f"There is no record of a new machine: it could not be converged: {what}", f"The log: {log}")
-        kept_records.record_machine(project, Machine(machine, FRESH, FRESH, Part.NEW))

@@ -20,11 +20,13 @@ from tdi.state.compare import Result
 from tdi.state.finding import Finding
 from tdi.state.program import COLLECTOR
 from tdi.state.record import RecordFile
+from tdi.state.varying.taken import Varying
 
 BEFORE = "before"
 CONVERGED = "converged"
 AFTER = "after"
-"""The moments of a record: before the change, after the first run, and after the second run and the tests."""
+LATER = "later"
+"""The moments of a record: before the change, after the first run, after the second run and the tests, and later."""
 
 KEPT_BASELINES = 8
 """Base and production image of the four platforms; a baseline is about a megabyte."""
@@ -84,8 +86,8 @@ def _with_script(probe: Any, file: Path) -> Any:
     return {**rest, "command": ["python3", "-I", "-S", "-B", "-X", "utf8", "-c", program]}
 
 
-def record_machine(project: Project, machine: Machine, moment: str = AFTER) -> Path:
-    """Record a machine now and return the file."""
+def record_machine(project: Project, machine: Machine, moment: str = AFTER, file: Path | None = None) -> Path:
+    """Record a machine now, in `file` or as one of this run's records, and return the file."""
     facts = docker.container_facts(machine.name)
     labels = facts["Config"]["Labels"] or {}
     base = labels.get("tdi.base") or facts["Image"]
@@ -95,11 +97,17 @@ def record_machine(project: Project, machine: Machine, moment: str = AFTER) -> P
         "scenario": machine.scenario,
         "moment": moment,
     }
-    file = path_of(project, machine.label, moment)
+    file = file or path_of(project, machine.label, moment)
     file.parent.mkdir(parents=True, exist_ok=True)
     baseline = _baseline(project, facts["Image"])
     target.record(f"docker://{machine.name}", file, meta=meta, baseline=baseline, **settings(project))
     return file
+
+
+def later(project: Project, machine: Machine) -> Path:
+    """The record of a machine some time after its last one, while nobody acted; made once a run."""
+    file = path_of(project, machine.label, LATER)
+    return file if file.exists() else record_machine(project, machine, LATER)
 
 
 def _baseline(project: Project, image: str) -> Path:
@@ -140,6 +148,8 @@ class Found:
     problems: tuple[str, ...] = ()
     from_bases: int = 0
     """The number of findings that come from the base images alone."""
+    varying: tuple[Varying, ...] = ()
+    """What was not compared because it varies."""
     not_compared: str = ""
     """Why it is not known."""
 
@@ -157,6 +167,7 @@ def read_comparison(project: Project) -> Found | None:
         tuple(Finding.from_json(each) for each in said["findings"]),
         tuple(said.get("problems", ())),
         len(said.get("from_bases", ())),
+        tuple(Varying.from_json(each) for each in said.get("varying", ())),
         gone if result is Result.UNKNOWN else "",
     )
 
@@ -169,6 +180,11 @@ class Wrote:
     """What was made → the task's name."""
     places: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """What was made → FILE:LINE of the task in the tree under test."""
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """The files that tasks wrote, on whichever machine."""
+        return frozenset(made for machine in self.tasks.values() for made in machine if made.startswith("/"))
 
 
 def write_wrote(project: Project, wrote: Wrote) -> None:

@@ -8,14 +8,16 @@ import datetime as dt
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from tdi.state import explain
 from tdi.state.allowances import Allowance, Allowances
-from tdi.state.bases import Bases, tell_apart
+from tdi.state.bases import Bases
+from tdi.state.bases import tell_apart as bases_apart
 from tdi.state.finding import MORE, MUST_DIFFER, Difference, Finding, Kind, Names
 from tdi.state.fold.facts import FEW
 from tdi.state.fold.steps import fold
@@ -26,9 +28,14 @@ from tdi.state.record import RecordFile, ScopeStatus
 from tdi.state.rules import Rules
 from tdi.state.scopes.probes import meanings_of
 from tdi.state.scopes.registry import known
+from tdi.state.varying.apart import Witnesses, shared_secrets, tell_apart
+from tdi.state.varying.taken import Varying, grouped
 
 SCHEMA = 1
 """Version of the JSON form of a comparison."""
+
+TWIN = "twin"
+"""What the other new machine is called in sentences."""
 
 MOST = 100_000
 """Differences of one scope that are explained; further ones are counted. Bounds time and memory."""
@@ -64,6 +71,8 @@ class Comparison:
     """The scopes of `not_compared` for which the rules give no reason."""
     problems: tuple[str, ...]
     """Allowances that nothing needed, or that have expired."""
+    varying: tuple[Varying, ...] = ()
+    """What was not compared because it varies: it makes no difference, and is not said to be equal."""
     about: tuple[str, str] = ("", "")
     """What each record is of, and when it was made."""
 
@@ -86,6 +95,8 @@ class Comparison:
         }
         if self.reasons:
             document["suppressed_reasons"] = dict(self.reasons)
+        if self.varying:
+            document["varying"] = [group.as_json() for group in self.varying]
         if self.from_bases:
             document["from_bases"] = [finding.as_json() for finding in self.from_bases]
         if self.problems:
@@ -104,6 +115,9 @@ def compare(
     every_allowance_needed: bool = True,
     needed_otherwise: Collection[str] = (),
     bases: Bases | None = None,
+    twin: RecordFile | None = None,
+    later: Sequence[tuple[RecordFile, RecordFile]] = (),
+    written: Collection[str] = (),
 ) -> Comparison:
     """Compare two records.
 
@@ -111,6 +125,9 @@ def compare(
     have expired (default: the date in UTC). `every_allowance_needed` is turned off for comparisons that the
     allowances were not written for; `needed_otherwise` are the ids of those that something else needs. With `bases`,
     what differs because the machines stand on different base images is told apart, and does not make them different.
+    `twin` is another new machine that should be like `a`; `later` are pairs of records of one of the machines, made one
+    a little after the other: what varies there is told apart as well (see tdi.state.varying). `written` are the files
+    that tasks wrote: they are no service's data, whoever owns them.
     Raises TdiError for a record that turns out to be damaged.
     """
     rules = rules or Rules()
@@ -124,17 +141,26 @@ def compare(
         noise = rules.noise_for(scope)
         differences += _differences(scope, unequal, noise, suppressed)
         compared[scope] = unequal.compared
-    if "files" in compared and not _same_machine(a, b):
+    one_machine = _same_machine(a, b)
+    if "files" in compared and not one_machine:
         differences += _shared_secrets(a, b, rules)
     inherited: list[Difference] = []
     if bases:
-        differences, inherited = tell_apart(differences, bases)
+        differences, inherited = bases_apart(differences, bases)
+    varies = partial(_unequal, scopes=compared, rules=rules)
+    from_twin = list(varies(a, twin)) if twin else []
+    from_later = [each for pair in later for each in varies(*pair)]
+    witnesses = Witnesses(from_twin, from_later, written, one_machine=one_machine)
+    apart = tell_apart(differences, witnesses)
+    differences = [*apart.left, *shared_secrets(from_twin, differences)]
     allowances = Allowances(rules.allow, today)
     bare = _bare_directories(differences, {Kind.ONLY_A: b, Kind.ONLY_B: a})
     groups = [left for group in fold(differences, bare) if (left := allowances.apply(group, suppressed))]
     owners = explain.owners_of(groups, (a, b))
     meanings = meanings_of(a, b) if groups else {}
-    findings = (explain.describe(group, names, owners, blame, meanings) for group in groups)
+    findings = [explain.describe(group, names, owners, blame, meanings) for group in groups]
+    unsteady = [left for group in fold(apart.unsteady) if (left := allowances.apply(group, suppressed))]
+    findings += [explain.describe(group, Names(names.a, TWIN), {}) for group in unsteady]
     return Comparison(
         names=names,
         findings=_worst_first(findings),
@@ -145,6 +171,7 @@ def compare(
         not_compared=not_compared,
         not_acceptable=tuple(not_acceptable),
         problems=(*allowances.expired, *(allowances.unneeded(needed_otherwise) if every_allowance_needed else ())),
+        varying=grouped(apart.taken),
         about=(_about(a, names.a), _about(b, names.b)),
     )
 
@@ -252,6 +279,13 @@ def _differences(
         yield Difference(scope, key, kind, attributes, a, b)
     if beyond:
         yield Difference(scope, MORE, Kind.CHANGED, ("objects",), {}, {"objects": beyond})
+
+
+def _unequal(a: RecordFile, b: RecordFile, scopes: Collection[str], rules: Rules) -> Iterator[Difference]:
+    """What two records differ in within `scopes`, as far as both have them."""
+    for scope in scopes:
+        if all(scope in each.scopes and each.scopes[scope].status is ScopeStatus.OK for each in (a, b)):
+            yield from _differences(scope, pairs(a, b, scope), rules.noise_for(scope), Counter())
 
 
 def _without_noise(

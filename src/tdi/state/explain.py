@@ -7,7 +7,7 @@ from typing import Any
 
 from tdi.state import words
 from tdi.state.advice import Case
-from tdi.state.finding import MORE, MUST_DIFFER, Difference, Finding, Kind, Names, Severity, finding_id
+from tdi.state.finding import MORE, MUST_DIFFER, UNSTEADY, Difference, Finding, Kind, Names, Severity, finding_id
 from tdi.state.fold.facts import is_modified_conffile, package_of
 from tdi.state.fold.tree import Group
 from tdi.state.record import RecordFile
@@ -163,6 +163,8 @@ class _Telling:
         else:
             text = f"{self.thing} is only on the {self.here} machine"
             text += self.scope.detail(self.group, self.names)
+        if UNSTEADY in head.attributes:
+            text += "; two new machines differ in it, so what makes it is not steady"
         return text + self._inside()
 
     def _change(self, name: str) -> str:
@@ -215,6 +217,8 @@ class _Telling:
             return "Remove it from the image and let each machine make its own at first boot."
         if self.head.key == MORE:
             return "Mend the others and compare again."
+        if UNSTEADY in self.head.attributes:
+            return f"Let a task set it, after whatever else makes {self.head.key}, so that all new machines agree."
         return self.scope.advice.of(Case(self.head, self.group, self.names))
 
 
@@ -226,7 +230,7 @@ def _told(head: Difference, scope: Scope) -> list[str]:
     for cause in scope.causes:
         if cause.holds(head):
             return [name for name in head.attributes if name in cause.told]
-    names = [name for name in head.attributes if name not in ("size", "hash", "text", "text_hash")]
+    names = [name for name in head.attributes if name not in ("size", "hash", "text", "text_hash", UNSTEADY)]
     if len(names) < len(head.attributes):
         names.append("hash")
     if "properties" in names and "hash" in names:

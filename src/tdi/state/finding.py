@@ -9,6 +9,9 @@ from typing import Any
 MUST_DIFFER = "must-differ"
 """Stands among the attributes of a finding about a secret that both machines share."""
 
+UNSTEADY = "unsteady"
+"""Stands among the attributes of a finding about two new machines that differ in what must not vary."""
+
 MORE = "…"
 """The key of the finding that stands for differences which were only counted."""
 

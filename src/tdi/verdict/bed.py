@@ -104,6 +104,9 @@ class Bed(Witness, Protocol):
     def comparison(self) -> Found | None:
         """What the tests found of the same state, or None where they made no comparison."""
 
+    def foresee(self) -> None:
+        """Begin, without waiting, what the comparison will need by what the machines are like after one converge."""
+
     def second_run(self, machine: Machine) -> Comparison | None:
         """A machine before and after its second converge, or None where it was not recorded twice."""
 

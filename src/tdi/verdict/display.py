@@ -32,6 +32,9 @@ _MEANINGS = {
     Class.COULD_NOT_RUN: "nothing was found out about the change",
 }
 
+_SHOWN_GROUPS = 5
+"""Groups of what varies; the report beside the records has all."""
+
 _SHOWN_FINDINGS = 10
 _SHOWN_LINES = 12
 
@@ -174,6 +177,11 @@ def _show_state(found: Found) -> None:
             beside(out, Text("  "), Text(printable(problem)))
     else:
         beside(out, Text(), Text(printable(f"same state: not known ({found.not_compared})")))
+    for group in found.varying[:_SHOWN_GROUPS]:
+        what = f"not compared, for {group.why}: {group.owner}, {amount(group.objects, 'object')} ({group.what})"
+        beside(out, Text("  "), Text(printable(what), style="dim"))
+    if len(found.varying) > _SHOWN_GROUPS:
+        out.print(f"  … and {len(found.varying) - _SHOWN_GROUPS} more groups: records/same-state.html has all.")
 
 
 def _show_planned(line: str) -> None:

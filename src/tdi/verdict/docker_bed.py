@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
+from tdi.errors import TdiError
 from tdi.images import base_image, production
 from tdi.machines import lifecycle
 from tdi.machines.machine import Machine, Part
@@ -16,12 +18,13 @@ from tdi.molecule import scenario
 from tdi.outside import ansible, docker, pytest_run
 from tdi.outside.files import write_atomically
 from tdi.project import Project, kept
-from tdi.same_state import comparing, kept_records
+from tdi.same_state import comparing, kept_records, new_machines
 from tdi.settings import LATER
 from tdi.state import plan
 from tdi.state.compare import Comparison, compare
 from tdi.state.finding import Names
 from tdi.state.record import RecordFile
+from tdi.state.varying.apart import may_vary
 from tdi.verdict.bed import Images
 
 
@@ -123,14 +126,32 @@ class DockerBed:
     def comparison(self) -> kept_records.Found | None:
         return kept_records.read_comparison(self._project)
 
+    def foresee(self) -> None:
+        Thread(target=self._have_a_twin, daemon=True).start()
+
+    def _have_a_twin(self) -> None:
+        """Make a twin where the machines already differ in what may vary; whatever fails here fails again later."""
+        files = [kept_records.path_of(self._project, each.label, kept_records.CONVERGED) for each in self.machines]
+        with suppress(TdiError, OSError), RecordFile(files[0]) as new, RecordFile(files[1]) as upgraded:
+            found = compare(new, upgraded, comparing.rules(self._project), every_allowance_needed=False)
+            if any(map(may_vary, found.findings)):
+                new_machines.twin(self._project, base_image.ensure(self._project))
+
     def second_run(self, machine: Machine) -> Comparison | None:
         once = kept_records.path_of(self._project, machine.label, kept_records.CONVERGED)
         twice = kept_records.path_of(self._project, machine.label)
         if not (once.exists() and twice.exists()):
             return None
         names, rules = Names("once converged", "twice converged"), comparing.rules(self._project)
+        written = kept_records.read_wrote(self._project).paths
         with RecordFile(once) as a, RecordFile(twice) as b:
-            return compare(a, b, rules, names=names, every_allowance_needed=False)
+            found = compare(a, b, rules, names=names, every_allowance_needed=False, written=written)
+            if not any(map(may_vary, found.findings)):
+                return found
+            with RecordFile(kept_records.later(self._project, machine)) as last:
+                return compare(
+                    a, b, rules, names=names, every_allowance_needed=False, written=written, later=[(b, last)]
+                )
 
     def plan(self) -> plan.Plan | None:
         (upgraded,) = (machine for machine in self.machines if machine.part is Part.UPGRADED)
@@ -154,11 +175,7 @@ class DockerBed:
         docker.engine()
 
     def mirror_trouble(self) -> str | None:
-        """Asked from an empty machine that knows nothing of the role."""
-        options = ("APT::Update::Error-Mode=any", "Acquire::Retries=0", "Acquire::http::Timeout=15")
-        command = ["apt-get", "update", "--quiet", *(f"-o{option}" for option in options)]
-        asked = docker.run_once(self._images["base"], command, lifecycle.labels(self._run.id))
-        return None if asked.ok else f"the package mirror cannot be used ({asked.last_line})"
+        return lifecycle.mirror_trouble(self._images["base"], self._run.id)
 
     def syntax_error(self) -> str | None:
         return ansible.syntax_error(self._any.ansible, self._run.directory)

@@ -3,7 +3,6 @@
 Each function returns what it found; whether the test bed is to blame is asked of a `Witness`.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -17,9 +16,6 @@ from tdi.state.finding import Finding
 from tdi.verdict.bed import Witness
 from tdi.verdict.outcome import Ended, Result, Step, Trouble, Verdict
 from tdi.verifier.own_tests import RECORD_TEST, SAME_STATE_TEST
-
-_ABOUT_PACKAGES = re.compile(r"\bapt\b|fetch|resolv|connect|timed out|network|package|mirror|cache", re.IGNORECASE)
-"""A failed task that says one of these may have failed for the mirror's sake; that is then asked without the role."""
 
 _NO_DIFFERENCE = (
     "the record shows no difference: such a task only acts, as for a restart, or its `changed_when` is wrong"
@@ -93,7 +89,7 @@ def _failure(failure: ansible.Failure, machine: Machine, witness: Witness) -> En
         trouble = "the disk is full"
     if trouble is None and failure.unreachable:
         trouble = f"{machine.name} could not be reached"
-    if trouble is None and _ABOUT_PACKAGES.search(failure.message):
+    if trouble is None and failure.about_packages:
         trouble = witness.mirror_trouble()
     if trouble:
         return Ended(Result.ERROR, f"{trouble}: {said}")

@@ -94,6 +94,7 @@ def _converge(trial: _Trial, playbook: Playbook) -> ansible.Outcome:
         if event.name == "play" and event.facts["name"] == ansible.AGAIN:
             _at_once(record, trial.bed.machines)
             playbook.begin_again()
+            trial.bed.foresee()
             trial.display.step(Step.IDEMPOTENCE)
 
     with _timed(trial.verdict, "converge"):

@@ -1,7 +1,8 @@
 """`tdi state diff`."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -18,6 +19,7 @@ from tdi.state.reports import html, markdown, terminal
 from tdi.state.reports import json as json_report
 from tdi.state.rules import load_rules
 from tdi.state.schema import blaming
+from tdi.state.varying.records import check_later, check_twin
 
 _RENDERERS: dict[str, Callable[[Comparison], str]] = {
     "json": json_report.render,
@@ -35,6 +37,10 @@ _SCENARIOS = {"fresh": "new", "upgrade": "upgraded"}
 @click.option("-o", "--output", type=FILE, help="Write the report here instead of on standard output.")
 @click.option("--rules", type=FILE, help="The rules file; without it only the built-in rules hold.")
 @click.option("--verbose", is_flag=True, help="Show every difference (text).")
+@click.option("--twin", type=FILE, help="The record of another new machine that should be like A: what varies there.")
+@click.option(
+    "--later", type=FILE, multiple=True, help="A later record of A or B, while nobody acted: what varies there."
+)
 @click.option("--names", nargs=2, metavar="A B", help="What to call the two machines.")
 def command(
     a: Path,
@@ -45,12 +51,14 @@ def command(
     rules: Path | None,
     names: tuple[str, str] | None,
     verbose: bool,
+    twin: Path | None,
+    later: tuple[Path, ...],
 ) -> int:
     """Compare the records A and B: what differs, why, and what to do.
 
     Exits with 0 if the machines are in the same state, 1 if not, 2 if that cannot be said.
     """
-    comparison = compare_files(a, b, rules, names)
+    comparison = compare_files(a, b, rules, names, twin=twin, later=later)
     if form == "text":
         if output is None:
             terminal.show(comparison, screen.out, verbose=verbose)
@@ -72,11 +80,30 @@ def command(
     return CODES[comparison.result]
 
 
-def compare_files(a: Path, b: Path, rules: Path | None, names: tuple[str, str] | None) -> Comparison:
-    """Compare two records, the machines called `names`, or after their scenarios or hosts. Raises TdiError."""
+def compare_files(
+    a: Path,
+    b: Path,
+    rules: Path | None,
+    names: tuple[str, str] | None,
+    *,
+    twin: Path | None = None,
+    later: Sequence[Path] = (),
+) -> Comparison:
+    """Compare two records, the machines called `names`, or after their scenarios or hosts.
+
+    `twin` and `later` are witnesses of what varies. Raises TdiError.
+    """
     loaded = load_rules(rules)
-    with Reference(a) as first, Adaptable(b) as second, blaming(a, b):
-        return compare_machines(first, second, loaded, names=Names(*names) if names else _names(first, second))
+    with ExitStack() as opened:
+        opened.enter_context(blaming(*filter(None, (a, b, twin, *later))))
+        first, second = opened.enter_context(Reference(a)), opened.enter_context(Adaptable(b))
+        third = opened.enter_context(Adaptable(twin)) if twin else None
+        if third:
+            check_twin(first, second, third)
+        lasts = [opened.enter_context(Adaptable(file)) for file in later]
+        pairs = [(check_later(first, second, last), last) for last in lasts]
+        said = Names(*names) if names else _names(first, second)
+        return compare_machines(first, second, loaded, names=said, twin=third, later=pairs)
 
 
 def _names(a: RecordFile, b: RecordFile) -> Names:

@@ -9,7 +9,7 @@ import hashlib
 import ipaddress
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -158,6 +158,7 @@ class Adaptable(RecordFile):
     def adapt(self, reference: Reference) -> int:
         """Adapt it to a reference, and return how many objects are not as they were recorded."""
         instead: dict[str, dict[bytes, Tokened]] = {}
+        self._instead = {}  # what it was adapted to before
         for found in _with_tokens(self):
             there = reference.tokens.get((found.scope, found.token_line))
             if there and there.line != found.line:
@@ -187,15 +188,30 @@ def compare_machines(
     *,
     names: Names | None = None,
     every_allowance_needed: bool = True,
+    twin: Adaptable | None = None,
+    later: Sequence[tuple[RecordFile, Adaptable]] = (),
 ) -> Comparison:
     """Compare two machines as `compare` does, their own names and addresses left out of account.
 
     What that takes is counted as RULE. A machine is compared with itself, and the machines of a verdict are compared
-    with one another, as they are: there a name or address that is not the same is a fault.
+    with one another, as they are: there a name or address that is not the same is a fault. `twin` and `later` are the
+    witnesses that `compare` takes.
     """
     exact = same_machine(reference, other) or all(record.meta.get("scenario") for record in (reference, other))
-    adapted = 0 if exact else other.adapt(reference)
-    comparison = compare(reference, other, rules, names=names, every_allowance_needed=every_allowance_needed)
+    adapted = 0
+    if not exact:
+        adapted = other.adapt(reference)
+        for witness in (*filter(None, (twin,)), *(last for _, last in later)):
+            witness.adapt(reference)
+    comparison = compare(
+        reference,
+        other,
+        rules,
+        names=names,
+        every_allowance_needed=every_allowance_needed,
+        twin=twin,
+        later=later,
+    )
     if not adapted:
         return comparison
     return replace(

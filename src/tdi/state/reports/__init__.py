@@ -11,8 +11,9 @@ from typing import Any
 from tdi.outside.console import printable
 from tdi.state.compare import Comparison, Result
 from tdi.state.finding import Severity
+from tdi.state.varying.taken import Varying
 
-__all__ = ["amount", "printable", "shown", "verdict"]
+__all__ = ["amount", "examples", "printable", "shown", "varying", "verdict"]
 
 
 def shown(value: Any) -> str:
@@ -47,10 +48,27 @@ def verdict(comparison: Comparison) -> tuple[str, str, str]:
     suppressed = amount(sum(comparison.suppressed.values()), "difference")
     rules = amount(len(comparison.suppressed), "rule")
     second = f"Compared {objects} in {amount(len(comparison.compared), 'scope')}; {suppressed} suppressed by {rules}."
+    if comparison.varying:
+        second = second[:-1] + f"; of {amount(_objects(comparison), 'object')} what varies was not compared."
     if comparison.from_bases:
         second = second[:-1] + f"; {amount(len(comparison.from_bases), 'finding')} from the base images alone."
     missing = "; ".join(f"{scope}: {reason}" for scope, reason in sorted(comparison.not_compared.items()))
     return first, second, f"Not compared: {missing or 'nothing'}."
+
+
+def _objects(comparison: Comparison) -> int:
+    return sum(group.objects for group in comparison.varying)
+
+
+def varying(comparison: Comparison) -> str:
+    """The heading of what varies; empty if nothing was left out because of it."""
+    return f"Varies, and was not compared: {amount(_objects(comparison), 'object')}" if comparison.varying else ""
+
+
+def examples(group: Varying) -> str:
+    """Some of the objects of a group, and how many more there are."""
+    more = group.objects - len(group.examples)
+    return ", ".join((*group.examples, *((f"… and {more:,} more",) if more else ())))
 
 
 def amount(count: int, noun: str) -> str:

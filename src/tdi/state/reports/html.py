@@ -16,7 +16,8 @@ from typing import Any
 
 from tdi.state.compare import Comparison
 from tdi.state.finding import Difference, Finding, Kind, Severity
-from tdi.state.reports import amount, printable, shown, text, verdict
+from tdi.state.reports import amount, examples, printable, shown, text, varying, verdict
+from tdi.state.varying.taken import REMEDY
 
 DIFFERENCES = 100
 """Shown inside of one finding; the others are counted."""
@@ -51,6 +52,13 @@ def render(comparison: Comparison) -> str:
             "about": printable("; ".join(filter(None, comparison.about))),
             "names": names,
             "problems": [printable(problem) for problem in comparison.problems],
+            "varying": [
+                [printable(cell) for cell in (group.owner, group.scope, f"{group.objects:,}", group.what, group.why)]
+                + [printable(examples(group))]
+                for group in comparison.varying
+            ],
+            "varying_title": varying(comparison),
+            "varying_remedy": REMEDY,
             "suppressed": rules(comparison.suppressed, comparison.reasons),
             "compared": [[printable(scope), count] for scope, count in comparison.compared.items()],
             "not_compared": [
@@ -71,7 +79,7 @@ def rules(suppressed: Mapping[str, int], reasons: Mapping[str, str]) -> list[lis
 
 def page(data: dict[str, Any]) -> str:
     """Return the page that shows `data`."""
-    data = {"severities": [severity.value for severity in Severity], **data}
+    data = {"severities": [severity.value for severity in Severity], "varying": [], **data}
     page = resources.files("tdi.state.reports").joinpath("page.html").read_text(encoding="utf-8")
     scripts = _SCRIPT.findall(page)
     digest = base64.b64encode(hashlib.sha256("".join(scripts).encode()).digest()).decode("ascii")
@@ -108,6 +116,7 @@ def _static(data: Mapping[str, Any]) -> Iterator[str]:
     for title, rows in (
         ("Hosts", data["hosts"]),
         ("Not compared", data["not_compared"]),
+        (data.get("varying_title"), data["varying"]),
         ("Suppressed", data["suppressed"]),
     ):
         if rows:

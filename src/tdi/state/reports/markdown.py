@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from tdi.state.compare import Comparison, Result
 from tdi.state.finding import Finding
-from tdi.state.reports import amount, printable, verdict
+from tdi.state.reports import amount, printable, varying, verdict
+from tdi.state.varying.taken import REMEDY
 
 LIMIT = 65_000
 """Bytes: a comment on GitHub may have 65,536 characters, a job summary 1 MiB."""
@@ -40,7 +41,11 @@ def render(comparison: Comparison, limit: int = LIMIT) -> str:
         add(_bullets(comparison.problems, room // 4))
     findings = comparison.findings
     # What does not count comes last, and must not be crowded out by what does.
-    folded = (_folded_rules(comparison, room // 6), _folded_bases(comparison, room // 6))
+    folded = (
+        _folded_varying(comparison, room // 6),
+        _folded_rules(comparison, room // 6),
+        _folded_bases(comparison, room // 6),
+    )
     room -= sum(_size(part) for part in folded if part)
     if findings:
         rows = (_row(finding) for finding in findings)
@@ -48,7 +53,7 @@ def render(comparison: Comparison, limit: int = LIMIT) -> str:
     left = room
     if comparison.from_bases and left > 0:
         # Whatever is left may be spent on them.
-        folded = (folded[0], _folded_bases(comparison, left + _size(folded[1])))
+        folded = (*folded[:2], _folded_bases(comparison, left + _size(folded[2])))
     return "\n".join([*parts, *(part for part in folded if part)]) + "\n"
 
 
@@ -108,6 +113,19 @@ def _bullets(lines: Sequence[str], room: int) -> str:
 
 def _folded(summary: str, table: str) -> str:
     return f"<details><summary>{summary}</summary>\n\n{table}\n</details>\n"
+
+
+def _folded_varying(comparison: Comparison, room: int) -> str:
+    """What was not compared because it varies; empty if there is nothing of the kind."""
+    groups = comparison.varying
+    if not groups:
+        return ""
+    rows = (
+        _cells(one.owner, one.scope, f"{one.objects:,}", one.what, one.why, ", ".join(one.examples)) for one in groups
+    )
+    head = ("owner", "scope", "objects", "not compared", "why", "some of them")
+    table = _table(head, rows, len(groups), "group", room - 150 - _size(REMEDY))
+    return _folded(varying(comparison), f"{table}\n{escape(REMEDY)}\n")
 
 
 def _folded_rules(comparison: Comparison, room: int) -> str:

@@ -10,10 +10,14 @@ from rich.text import Text
 from tdi.outside.screen import beside
 from tdi.state.compare import Comparison, Result
 from tdi.state.finding import Difference, Finding, Kind, Names, Severity
-from tdi.state.reports import amount, printable, shown, text, verdict
+from tdi.state.reports import amount, examples, printable, shown, text, varying, verdict
+from tdi.state.varying.taken import REMEDY
 
 SHOWN = 200
 """Findings, unless every difference is asked for."""
+
+GROUPS = 20
+"""Groups of what varies, unless everything is asked for."""
 
 COLOURS = {
     Severity.SECURITY: "bold red",
@@ -70,6 +74,7 @@ def _lines(comparison: Comparison, *, verbose: bool) -> Iterator[Line | Text]:
     yield from _findings(kept, comparison.names, verbose=verbose)
     if len(kept) < len(comparison.findings):
         yield said(f"… and {len(comparison.findings) - len(kept):,} more: --verbose, or --format html.", "dim")
+    yield from _varying(comparison, verbose=verbose)
     yield from _what_does_not_count(comparison, verbose=verbose)
 
 
@@ -80,6 +85,20 @@ def _findings(findings: Sequence[Finding], names: Names, *, verbose: bool) -> It
         if verbose:
             for difference in each.differences:
                 yield from _difference(difference, names)
+
+
+def _varying(comparison: Comparison, *, verbose: bool) -> Iterator[Line]:
+    """What was not compared because it varies, by owner; with `verbose` all groups."""
+    if not comparison.varying:
+        return
+    yield said(f"{varying(comparison)}. {REMEDY}")
+    kept = comparison.varying if verbose else comparison.varying[:GROUPS]
+    for group in kept:
+        what = f"{group.owner}: {group.objects:,} in {group.scope} ({group.what}): {group.why}"
+        some = Text(f"e.g. {printable(examples(group))}", style="dim")
+        yield Line(Text("varies  ", style="dim"), (Text(printable(what)), some))
+    if len(kept) < len(comparison.varying):
+        yield said(f"… and {len(comparison.varying) - len(kept):,} more groups: --verbose.", "dim")
 
 
 def _what_does_not_count(comparison: Comparison, *, verbose: bool) -> Iterator[Line | Text]:

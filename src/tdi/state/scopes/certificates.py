@@ -17,6 +17,7 @@ CERTIFICATES = Scope(
     "certificate",
     severity=Severity.SERVICE,
     implied=frozenset({"fingerprint"}),
+    content=frozenset({"fingerprint"}),
     advice=Advice(mend=_mend),
     entries=Entries(one_statement=lambda *_: True),
 )

@@ -4,6 +4,7 @@ from tdi.state.advice import Advice
 from tdi.state.finding import Difference, Kind, Severity
 from tdi.state.scopes.processes import stop
 from tdi.state.scopes.scope import Scope, example
+from tdi.state.varying.names import socket_shape
 
 
 def _severity(difference: Difference) -> Severity:
@@ -24,4 +25,5 @@ LISTENERS = Scope(
         "any other socket": (example("listeners", "tcp 127.0.0.1:80", Kind.ONLY_B),),
     },
     advice=Advice(make=stop, remove=stop),
+    names=lambda key, _: socket_shape(key),
 )

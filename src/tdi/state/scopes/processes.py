@@ -53,6 +53,7 @@ PROCESSES = Scope(
     "processes",
     "process",
     severity=Severity.SERVICE,
+    content=frozenset({"arguments", "count"}),
     clauses={"restart_debt": restart_debt.clause},
     in_plan=_in_plan,
     advice=Advice(stop, stop, _mend),

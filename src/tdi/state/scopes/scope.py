@@ -168,6 +168,10 @@ class Scope:
     """What of it differs between any two machines."""
     evidence: frozenset[str] = frozenset()
     """Attributes that explain what else differs, and are no part of the state themselves."""
+    content: frozenset[str] = frozenset()
+    """Attributes that may vary from one new machine to another; the others say what an object is and whose."""
+    names: Callable[[str, Callable[[str], str]], str] | None = None
+    """The form of a key that machines may choose themselves, `form` being that of a name; None: they choose none."""
     after_machines: bool = True
     """Its objects may be called after the machine; else a host `redis` and the user `redis` only share a word."""
 

@@ -8,6 +8,7 @@ from tdi.state.advice import Advice
 from tdi.state.finding import MUST_DIFFER, Difference, Kind, Names
 from tdi.state.fold.facts import FEW, has_privilege, is_modified_conffile
 from tdi.state.fold.tree import Group
+from tdi.state.noise import CONTENT
 from tdi.state.scopes.files import advice, causes, checks
 from tdi.state.scopes.files.noise import NOISE
 from tdi.state.scopes.files.severity import raises, severity
@@ -109,6 +110,9 @@ FILES = Scope(
     },
     follows_bases=causes.follows_bases,
     noise=NOISE,
+    evidence=frozenset({"data_of"}),
+    content=frozenset({*CONTENT, "content"}),
+    names=lambda key, form: form(key),
     checks=(
         ('"capability":', checks.privilege),
         ('"mode":"2', checks.privilege),

@@ -41,6 +41,24 @@ NOISE = (
         ("/var/lib/apt/extended_states.d", "/var/lib/dpkg/status"),
     ),
     NoiseRule(
+        "package-triggers",
+        "files",
+        r"^/var/lib/dpkg/triggers/File$",
+        "in the order in which packages were installed; which triggers there are follows from the packages",
+        ("/var/lib/dpkg/triggers/File",),
+        ("/var/lib/dpkg/triggers/Unincorp", "/var/lib/dpkg/triggers", "/srv/triggers/File"),
+        attributes=CONTENT,
+    ),
+    NoiseRule(
+        "mail",
+        "files",
+        r"^/var/(spool/)?mail/[a-z0-9_][^/\n]*$",
+        "mail that has arrived; that a mailbox is there, whose it is and who may read it still counts",
+        ("/var/mail/root", "/var/spool/mail/root"),
+        ("/var/mail", "/var/mail/vhosts/example/1", "/etc/mail/aliases"),
+        attributes=CONTENT,
+    ),
+    NoiseRule(
         "database-backups",
         "files",
         r"^(/var/lib/dpkg/(status|diversions|statoverride)-old"

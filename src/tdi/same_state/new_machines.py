@@ -1,0 +1,119 @@
+"""New machines that a comparison needs besides those of the run: the one to compare with, and its twin.
+
+A twin is a second new machine, taken through the same steps as the first: what the two differ in varies, and says
+nothing about production (see tdi.state.varying).
+"""
+
+import hashlib
+import json
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from tdi.errors import TdiError
+from tdi.images.base_image import BaseImage
+from tdi.machines import lifecycle
+from tdi.machines.locks import only_one
+from tdi.machines.machine import Machine, Part
+from tdi.molecule import scenario
+from tdi.outside import ansible
+from tdi.outside.console import say
+from tdi.project import Project
+from tdi.same_state import kept_records
+from tdi.state.finding import Finding, Kind, Severity, finding_id
+
+FRESH = "fresh"
+"""The label and the scenario of the new machine."""
+
+TWIN = "twin"
+"""The label of another new machine; it goes through the scenario of the first."""
+
+KEPT_TWINS = 8
+"""Of the trees that were compared last, on each platform; one is some megabytes."""
+
+
+class UnsteadyError(TdiError):
+    """The role failed on a new machine, and the test bed is not to blame."""
+
+
+def record(project: Project, base: BaseImage, label: str, file: Path) -> None:
+    """Take a new machine through `fresh` as far as its record needs, and record it: create, converge twice.
+
+    Raises UnsteadyError where the role fails on it, TdiError where the test bed does.
+    """
+    run_id = lifecycle.this_run()
+    settings = scenario.load(project, FRESH)
+    machine = Machine(f"tdi-{run_id}-{lifecycle.new_run_id()}-{label}", label, FRESH, Part.NEW)
+    with (
+        tempfile.TemporaryDirectory(prefix="tdi-ansible-") as work,
+        lifecycle.one(machine.name, base.id, settings.options, run_id),
+    ):
+        log = project.artifacts / f"{label}-for-comparison.log"
+        log.unlink(missing_ok=True)
+        outcome = ansible.converge({machine.name: settings.ansible}, Path(work), log)
+        last = outcome.passes[machine.name][-1]
+        if last.failure or outcome.code or not outcome.recap:
+            raise _failed(machine, base, last.failure, log)
+        kept_records.record_machine(project, machine, file=file)
+
+
+def _failed(machine: Machine, base: BaseImage, failure: ansible.Failure | None, log: Path) -> TdiError:
+    """What a new machine failed of: the test bed where that can be shown, else the role."""
+    what = f"task '{failure.task}': {failure.message}" if failure else "Ansible did not finish"
+    trouble = lifecycle.trouble(machine)
+    if failure and not trouble:
+        trouble = f"{machine.name} could not be reached" if failure.unreachable else None
+        if not trouble and failure.about_packages:
+            trouble = lifecycle.mirror_trouble(base.id, lifecycle.this_run())
+    if trouble or not failure:
+        why = f"{trouble}: {what}" if trouble else what
+        return TdiError(f"A new machine could not be converged: {why}", f"The log: {log}")
+    return UnsteadyError(f"A new machine could not be converged: {what}", f"The log: {log}")
+
+
+def twin(project: Project, base: BaseImage) -> Path:
+    """The record of a twin of `fresh`: the one that is kept of this very tree and base image, or a new one.
+
+    Raises UnsteadyError where the role fails on the twin, TdiError where the test bed does.
+    """
+    key = json.dumps(kept_records.key(project, base.id), sort_keys=True)
+    name = hashlib.sha256(key.encode()).hexdigest()[:16]
+    file = project.artifacts / "twins" / f"{name}.json"
+    with only_one(f"twin-{name}", "another process makes this twin"):
+        missing = _why_unusable(project, file, base)
+        if missing:
+            say(f"A twin of {FRESH} is made, to tell what varies between two new machines: {missing}")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            record(project, base, TWIN, file)
+            _keep_the_last(file.parent)
+    return file
+
+
+def _why_unusable(project: Project, file: Path, base: BaseImage) -> str | None:
+    """Why there is no twin to use; a damaged one is made anew."""
+    try:
+        return kept_records.why_unusable(project, file, base.id)
+    except TdiError as error:
+        return error.what
+
+
+def _keep_the_last(directory: Path) -> None:
+    with suppress(OSError):
+        others = sorted(directory.iterdir(), key=lambda path: path.stat().st_mtime)
+        for path in others[:-KEPT_TWINS]:
+            path.unlink(missing_ok=True)
+
+
+def unsteady(error: UnsteadyError) -> Finding:
+    """The finding of a role that holds on one new machine, and fails on another."""
+    return Finding(
+        finding_id("role", TWIN, Kind.CHANGED, ()),
+        scope="role",
+        key=TWIN,
+        kind=Kind.CHANGED,
+        severity=Severity.SERVICE,
+        owner="role",
+        attributes=(),
+        why=f"The role holds on one new machine and fails on another, so it is not steady. {error.what}",
+        action=error.remedy,
+    )
