@@ -1,14 +1,10 @@
 """What the role removes: its undeclared sites and the distribution's default site, and nothing of anybody else."""
 
-import json
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-import yaml
 
+import plays
 from conftest import ROOT
 
 DECLARED = [{"name": "website", "server_name": "_", "port": 80, "page": "up"}]
@@ -38,35 +34,18 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         (machine / name).write_text("")
     # The role as it is, but for its handlers, which would act on this machine's nginx.
     shutil.copytree(ROOT / "roles" / "nginx", directory / "roles" / "nginx", ignore=shutil.ignore_patterns("handlers"))
-    play = {
-        "hosts": "localhost",
-        "connection": "local",
-        "gather_facts": False,
-        "tasks": [{"ansible.builtin.include_role": {"name": "nginx", "tasks_from": "remove"}}],
-        "handlers": [{"listen": "Check and reload nginx", "ansible.builtin.debug": {"msg": "notified"}}],
-    }
-    (directory / "play.yml").write_text(yaml.safe_dump([play]))
     variables = {
         "nginx_sites": DECLARED,
         "__nginx_sites_directory": str(machine / "sites"),
         "__nginx_pages_directory": str(machine / "pages"),
     }
-    command = [Path(sys.executable).parent / "ansible-playbook", "--inventory", "localhost,", "play.yml"]
-    done = subprocess.run(
-        [*command, "--extra-vars", json.dumps(variables)],
-        cwd=directory,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={
-            "PATH": "/usr/bin:/bin",
-            "ANSIBLE_HOME": str(directory / "home"),
-            "HOME": str(directory),
-            "LC_ALL": "C.UTF-8",
-        },
+    said = plays.run(
+        directory,
+        [{"ansible.builtin.include_role": {"name": "nginx", "tasks_from": "remove"}}],
+        handlers=[{"listen": "Check and reload nginx", "ansible.builtin.debug": {"msg": "notified"}}],
+        extra=variables,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert '"msg": "notified"' in done.stdout
+    assert '"msg": "notified"' in said
     return {str(path.relative_to(machine)) for path in machine.rglob("*")} - {"sites", "pages"}
 
 
