@@ -2,14 +2,12 @@
 
 import json
 import re
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+import plays
 from conftest import ROOT
 
 ROLE = ROOT / "roles" / "nginx"
@@ -89,22 +87,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         for name, sites in cases.items()
     ]
     tasks.append({"ansible.builtin.copy": {"dest": str(directory / "said.json"), "content": "{{ said | to_json }}"}})
-    play = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}]
-    (directory / "play.yml").write_text(yaml.safe_dump(play))
-    done = subprocess.run(
-        [Path(sys.executable).parent / "ansible-playbook", "--inventory", "localhost,", "play.yml"],
-        cwd=directory,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={
-            "PATH": "/usr/bin:/bin",
-            "ANSIBLE_HOME": str(directory / "home"),
-            "HOME": str(directory),
-            "LC_ALL": "C.UTF-8",
-        },
-    )
-    assert "failed=0" in done.stdout, done.stdout + done.stderr
+    plays.run(directory, tasks)
     answered = json.loads((directory / "said.json").read_text())
     return dict.fromkeys(cases, "") | {name: "\n".join(map(str, texts)) for name, texts in answered.items()}
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tdi.outside.ansible_plugins.callback.tdi_events import _about, _made, _units
+from tdi.outside.ansible_plugins.callback.tdi_events import _about, _made, _message, _units
 
 
 def asked(**arguments: Any) -> dict[str, Any]:
@@ -71,3 +71,12 @@ def test_what_a_task_is_about(values: dict[str, Any], paths: set[str]):
 )
 def test_the_units_that_a_failure_has_to_do_with(action: str, values: dict, message: str, units: list[str] | None):
     assert list(_units(action, values, message)) == (["app.service"] if units is None else units)
+
+
+@pytest.mark.parametrize("variable", ["item", "__app_site"])
+def test_a_failed_item_is_named_whatever_the_loop_calls_it(variable: str):
+    failed = {"failed": True, "ansible_loop_var": variable, variable: "/srv/a", "msg": "is absent"}
+    passed = {"failed": False, "ansible_loop_var": variable, variable: "/srv/b"}
+    assert _message({"msg": "One or more items failed", "results": [passed, failed]}) == (
+        "One or more items failed\nitem /srv/a: is absent"
+    )

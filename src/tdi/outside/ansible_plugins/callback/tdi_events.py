@@ -217,7 +217,8 @@ def _message(values: Any) -> str:
     parts += [str(values[key]) for key in ("stderr", "module_stderr", "reason") if values.get(key)]
     for item in values.get("results") or ():
         if item.get("failed"):
-            parts.append(f"item {item.get('item')}: {item.get('msg') or item.get('stderr') or ''}")
+            looped = item.get(item.get("ansible_loop_var", "item"))
+            parts.append(f"item {looped}: {item.get('msg') or item.get('stderr') or ''}")
     seen: list[str] = []
     for part in parts:
         text = part.strip()
