@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from tdi.collector.machine import Machine
 
 
+# What is no regular file of the machine, though it has a path.
+NO_DATA = ("/dev/", "/proc/", "/sys/", "/run/", "/memfd:")
+
+
 class Process:
     """A process as /proc shows it."""
 
@@ -40,6 +44,8 @@ class Process:
         self.program = ""
         self.sockets: set[str] = set()
         self.replaced: list[str] = []
+        # The regular files that it holds open for writing.
+        self.written: list[str] = []
 
     def look_inside(self) -> None:
         """Read what needs the right to trace the process; OSError without that right."""
@@ -52,6 +58,11 @@ class Process:
                 continue
             if link.startswith("socket:["):
                 self.sockets.add(link[8:-1])
+            elif link.startswith("/") and not link.startswith(NO_DATA) and not link.endswith(" (deleted)"):
+                with suppress(OSError), open(directory + "fdinfo/" + number_of_file, "rb") as file:
+                    flags = found_in(r"(?m)^flags:\s+(\d+)", file.read(4096).decode())
+                    if flags and int(flags, 8) & os.O_ACCMODE != os.O_RDONLY:
+                        self.written.append(link)
         with open(directory + "maps", "rb") as file:
             maps = file.read(1 << 22).decode("utf-8", "replace")
         self.replaced = re.findall(r"(?m)^\S+ r.x\S* \S+ \S+ \d+ +(/\S.*) \(deleted\)$", maps)

@@ -74,6 +74,7 @@ def record(settings: Settings, output: IO[bytes]) -> None:
         except Exception as error:
             files_error = "%s: %s" % (type(error).__name__, error)
     seconds = {}
+    of_scopes: dict[str, Any] = {}
     told: dict[str, Any] = {}
     files = FilesResult()
     try:
@@ -81,7 +82,8 @@ def record(settings: Settings, output: IO[bytes]) -> None:
             if "scope" in header:
                 scopes[header["scope"]] = (header["status"], header["reason"], body.split(b"\n") if body else [])
                 seconds[header["scope"]] = header["seconds"]
-                told.update(header["meta"])
+                of_scopes.update(header["meta"])
+                told.update(header["told"])
             else:
                 files.add(header, body)
     except NobodyWaits:
@@ -92,12 +94,16 @@ def record(settings: Settings, output: IO[bytes]) -> None:
     for child, _ in children:
         os.waitpid(child, 0)
     head = meta(machine)
-    head.update(told)
+    head.update(of_scopes)
     head["hashed"] = files.hashed
     if files_error:
         scopes["files"] = ("unavailable", files_error, [])
     elif with_files:
         lines = files.finish()
+        if "services" in told:
+            from tdi.collector.files.meanings import Meanings  # noqa: PLC0415
+
+            Meanings(files.paths, lines, told["services"]).apply()
         scopes["files"] = (files.status, files.reason, lines)
         seconds["files"] = round(files_done - began, 3)
         if settings.make_baseline:

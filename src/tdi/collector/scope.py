@@ -18,6 +18,8 @@ class Scope:
         self.unavailable = ""
         # What the record says of the machine without comparing it: it differs from moment to moment.
         self.meta: dict[str, Any] = {}
+        # What other scopes need of it.
+        self.told: dict[str, Any] = {}
 
     def missing(self, reason: str) -> None:
         """Say that a part of the scope could not be collected."""

@@ -53,5 +53,6 @@ def collect_small_scopes(machine: Machine, output: int, names: list[str]) -> Non
         machine.unread.clear()
         header = status_of(scope)
         body = "\n".join(object_line(key, attributes) for key, attributes in sorted(scope.objects.items()))
-        header.update(scope=name, length=len(body), seconds=round(time.monotonic() - began, 3), meta=scope.meta)
+        header.update(scope=name, length=len(body), seconds=round(time.monotonic() - began, 3))
+        header.update(meta=scope.meta, told=scope.told)
         write_all(output, (encode(header) + "\n" + body).encode("ascii"))

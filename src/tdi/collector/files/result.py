@@ -20,6 +20,8 @@ class FilesResult:
         self.reason: str | None = None
         self.hashed = {"files": 0, "bytes": 0, "reused": 0}
         self.baseline: list[bytes] = []
+        # The paths of the lines that `finish` gives.
+        self.paths: list[str] = []
         self._found: list[tuple[str, bytes]] = []
         self._linked: dict[tuple[int, int], list[int]] = {}
         self._reasons: list[str] = []
@@ -62,4 +64,5 @@ class FilesResult:
         if self._reasons:
             self.status, self.reason = "partial", said(sorted(self._reasons))
         found.sort()
+        self.paths = [path for path, _ in found]
         return [line for _, line in found]

@@ -11,6 +11,7 @@ from tdi.collector.redaction import redact
 from tdi.collector.rights import capability_names
 from tdi.collector.scope import Scope
 from tdi.collector.scopes.restart_debt import restart_debt, unit_debt, unit_starts
+from tdi.collector.services import services
 from tdi.collector.systemd import unit_states
 from tdi.collector.unit_files import unit_properties, units_of
 
@@ -33,6 +34,7 @@ def processes(machine: Machine, scope: Scope) -> None:
         if process.unit not in passing:
             program = process.program.replace(" (deleted)", "")
             members.setdefault("%s|%s" % (process.unit, program), []).append(process)
+    scope.told["services"] = services(machine)
     newest = unit_starts(machine)
     for key, group in members.items():
         counts: dict[str, int] = {}

@@ -1,0 +1,134 @@
+"""What files are by what runs: a service's data, a PID, a copy; told from lines that were recorded."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tdi.collector.files.meanings import Meanings
+from tdi.collector.hashes import hash_of
+from tdi.collector.layout import object_line
+
+SERVICES = {
+    "users": {"app": ["app.service", "app"]},
+    "open": {"/var/lib/root-app/db": "root-app.service", "/srv/app/log": "app.service", "/etc/app.db": "app.service"},
+    "pids": {"1": "init.scope", "4711": "app.service", "23": "process helper"},
+}
+
+
+def file(content: str = "x", **attributes: Any) -> dict[str, Any]:
+    data = content.encode()
+    plain = {"type": "file", "mode": "0640", "owner": "root", "group": "root", "origin": {"kind": "nobody"}}
+    return {**plain, "hash": hash_of(data), "size": len(data), **attributes}
+
+
+def directory(**attributes: Any) -> dict[str, Any]:
+    return {"type": "dir", "mode": "0750", "owner": "app", "group": "app", "origin": {"kind": "nobody"}, **attributes}
+
+
+def told(files: dict[str, Any], services: dict[str, Any] = SERVICES) -> dict[str, Any]:
+    """The objects after everything was found out about them."""
+    paths = sorted(files)
+    lines = [object_line(path, files[path]).encode("ascii") for path in paths]
+    Meanings(paths, lines, services).apply()
+    return dict(
+        zip(paths, (json.loads(b"{" + line + b"}")[path] for path, line in zip(paths, lines, strict=True)), strict=True)
+    )
+
+
+def data_of(path: str, attributes: dict[str, Any], above: dict[str, Any] | None = None) -> str | None:
+    files = {path.rpartition("/")[0]: above or directory(), path: attributes}
+    found: str | None = told(files)[path].get("data_of")
+    return found
+
+
+def test_what_a_services_user_owns_in_a_directory_of_its_own_is_its_data():
+    assert data_of("/var/lib/app/table", file(owner="app")) == "app.service"
+    assert data_of("/var/lib/app/sub", directory()) == "app.service"
+    assert data_of("/var/lib/äpp/täble", file(owner="app")) == "app.service"
+
+
+def test_the_directory_that_the_data_is_in_is_not_data():
+    assert "data_of" not in told({"/var/lib": directory(owner="root"), "/var/lib/app": directory()})["/var/lib/app"]
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"owner": "root"},
+        {"owner": "app", "mode": "4755"},
+        {"owner": "app", "mode": "0666"},
+        {"owner": "app", "origin": {"kind": "package", "package": "app"}},
+    ],
+)
+def test_what_others_put_there_or_may_write_is_not_data(attributes: dict[str, Any]):
+    assert data_of("/var/lib/app/table", file(**attributes)) is None
+
+
+@pytest.mark.parametrize("path", ["/srv/app/app.ini", "/var/www/app/index.php", "/opt/app/app.ini", "/etc/app/app.ini"])
+def test_what_an_application_lies_in_is_not_data(path: str):
+    assert data_of(path, file(owner="app")) is None
+
+
+def test_a_directory_may_be_shared_with_the_services_group():
+    shared = directory(owner="root", mode="0775")
+    assert data_of("/var/cache/app/x", file(owner="app"), shared) == "app.service"
+    assert data_of("/var/cache/app/x", file(owner="app"), {**shared, "mode": "0755"}) is None
+    assert data_of("/var/cache/app/x", file(owner="app"), {**shared, "group": "adm"}) is None
+
+
+def test_what_a_service_of_root_holds_open_for_writing_is_its_data():
+    files = {
+        "/var/lib/root-app/db": file(),
+        "/var/lib/root-app/conf": file(),
+        "/srv/app/log": file(),
+        "/etc/app.db": file(),
+    }
+    found = {path: each.get("data_of") for path, each in told(files).items()}
+    assert found == {
+        "/var/lib/root-app/db": "root-app.service",
+        "/var/lib/root-app/conf": None,
+        "/srv/app/log": "app.service",
+        "/etc/app.db": None,
+    }
+
+
+@pytest.mark.parametrize("content", ["4711", "4711\n", "      4711\n", f"{4711:31}\n"])
+def test_a_pid_is_told_by_whose_it_is(content: str):
+    found = told({"/var/spool/app/pid/app.pid": file(content)})["/var/spool/app/pid/app.pid"]
+    assert found["content"] == "pid of app.service"
+    assert not {"hash", "size", "text"} & found.keys()
+    assert found["mode"] == "0640"
+
+
+def test_a_process_without_a_unit_has_its_own_name():
+    assert told({"/var/lib/x.pid": file("23")})["/var/lib/x.pid"]["content"] == "pid of process helper"
+
+
+@pytest.mark.parametrize(("path", "content"), [("/var/lib/dpkg/info/format", "1\n"), ("/var/lib/x/serial", "4711\n")])
+def test_a_number_that_happens_to_be_a_pid_is_none(path: str, content: str):
+    assert told({path: file(content)})[path] == file(content)
+
+
+def test_a_pid_of_nothing_that_runs_is_content():
+    assert told({"/var/lib/app.pid": file("99")})["/var/lib/app.pid"] == file("99")
+
+
+def test_a_copy_is_told_by_what_it_is_a_copy_of():
+    files = {"/etc/hosts": file("h"), "/var/spool/app/etc/hosts": file("h"), "/srv/root/etc/hosts": file("other")}
+    found = told(files)
+    assert found["/var/spool/app/etc/hosts"]["content"] == "copy of /etc/hosts"
+    assert "hash" not in found["/var/spool/app/etc/hosts"]
+    assert found["/etc/hosts"] == files["/etc/hosts"]
+    assert found["/srv/root/etc/hosts"] == files["/srv/root/etc/hosts"]
+
+
+def test_an_empty_file_is_no_copy():
+    files = {"/etc/hosts": file(""), "/var/spool/app/etc/hosts": file("")}
+    assert told(files) == files
+
+
+def test_where_nothing_runs_nothing_is_said_but_copies():
+    nothing = {"users": {}, "open": {}, "pids": {}}
+    files = {"/var/lib/app": directory(), "/var/lib/app/table": file(owner="app")}
+    assert told(files, nothing) == files
