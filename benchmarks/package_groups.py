@@ -120,7 +120,7 @@ GROUPS = (
     _group("nagios", "nagios4 znc", "get http://127.0.0.1/"),
     _group("icinga", "icinga2 lldpd", "icinga2 daemon --validate"),
     _group("scanners", "clamav-daemon spamd postgrey", ""),
-    _group("syslog-ng", "syslog-ng-core anacron at", "logger hello; echo true | at now + 1 day"),
+    _group("syslog-ng", "syslog-ng-core anacron at", "logger hello; echo true | at now; sleep 2"),
     _group("pdns", "pdns-server autofs", "pdns_control rping"),
     _group("kerberos", "krb5-kdc sssd", ""),
     _group("rspamd", "rspamd beanstalkd gearman-job-server", r"say 11300 'stats\r\nquit\r\n'"),
