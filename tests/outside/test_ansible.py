@@ -39,7 +39,7 @@ def recap(**failures: int) -> dict[str, Any]:
 def read(tmp_path: Path) -> Callable[..., ansible._Reader]:
     def call(*events: dict[str, Any]) -> ansible._Reader:
         reader = ansible._Reader(tmp_path / "events.jsonl", ["fresh", "upgrade"])
-        reader.path.write_text("".join(json.dumps(event) + "\n" for event in events))
+        reader.events.path.write_text("".join(json.dumps(event) + "\n" for event in events))
         reader.read(lambda _: None)
         return reader
 
@@ -130,7 +130,7 @@ def test_a_line_that_is_half_written_waits_for_its_rest(tmp_path: Path):
     reader = ansible._Reader(tmp_path / "events.jsonl", ["fresh"])
     line = json.dumps(result("fresh", "changed")) + "\n"
     for part, count in ((line[:20], 0), (line[20:], 1), (line, 2)):
-        with reader.path.open("a") as file:
+        with reader.events.path.open("a") as file:
             file.write(part)
         reader.read(seen.append)
         assert len(seen) == count

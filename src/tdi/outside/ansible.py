@@ -2,7 +2,6 @@
 
 import configparser
 import importlib.util
-import json
 import os
 import re
 import shutil
@@ -19,6 +18,7 @@ import yaml
 from tdi import settings
 from tdi.errors import TdiError
 from tdi.outside import docker, process
+from tdi.outside.json_lines import JsonLines
 
 AGAIN = "tdi: converge again"
 """The name of the empty play that stands between the first and the second converge."""
@@ -192,7 +192,7 @@ def converging(
     reader = _Reader(work / "events.jsonl", list(machines))
     variables |= {
         "ANSIBLE_CONFIG": str(work / "ansible.cfg"),
-        "TDI_EVENTS": str(reader.path),
+        "TDI_EVENTS": str(reader.events.path),
         "ANSIBLE_FORKS": str(max(5, len(machines))),
         "ANSIBLE_TASK_TIMEOUT": str(LONGEST_TASK),
         "ANSIBLE_NOCOLOR": "1",
@@ -311,21 +311,13 @@ class _Reader:
     """Follows the file of events while Ansible writes it, and keeps count of what each machine went through."""
 
     def __init__(self, path: Path, machines: Sequence[str]) -> None:
-        self.path = path
-        self.path.touch()
+        self.events = JsonLines(path)
         self.passes: dict[str, list[Pass]] = {name: [Pass()] for name in machines}
         self.recap = False
-        self._offset = 0
 
     def read(self, observe: Callable[[Event], None]) -> None:
-        """Take in what was written since the last call; a line that is not yet whole waits for the next one."""
-        with self.path.open("rb") as handle:
-            handle.seek(self._offset)
-            fresh = handle.read()
-        whole = fresh.rfind(b"\n") + 1
-        self._offset += whole
-        for line in fresh[:whole].splitlines():
-            facts = json.loads(line)
+        """Take in what was written since the last call."""
+        for facts in self.events.fresh():
             event = Event(facts.pop("event"), facts)
             self._take(event)
             observe(event)

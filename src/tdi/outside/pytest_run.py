@@ -12,6 +12,7 @@ from typing import Any
 
 from tdi.outside import ansible, process
 from tdi.outside.files import write_atomically
+from tdi.outside.json_lines import JsonLines
 
 _TEST_BED = re.compile(r"tdi\.[\w.]+Error: ")
 """How the message of a test begins that ended in one of our own errors: nothing was found out about the machine."""
@@ -76,17 +77,10 @@ class Ready:
         write_atomically(_order(self.work), json.dumps(order))
         tests: list[TestOutcome] = []
         broken: list[str] = []
-        offset = 0
+        events = JsonLines(_events(self.work))
 
         def read() -> None:
-            nonlocal offset
-            with _events(self.work).open("rb") as handle:
-                handle.seek(offset)
-                fresh = handle.read()
-            whole = fresh.rfind(b"\n") + 1
-            offset += whole
-            for line in fresh[:whole].splitlines():
-                facts: dict[str, Any] = json.loads(line)
+            for facts in events.fresh():
                 if facts["event"] == "broken":
                     broken.append(facts["message"])
                 elif facts["event"] == "test":

@@ -19,6 +19,7 @@ from tdi.errors import TdiError
 from tdi.machines.reaper import end_run
 from tdi.machines.run import Run
 from tdi.outside import ansible, ansible_plugins, console
+from tdi.outside.json_lines import JsonLines
 from tdi.state import target
 from tdi.state.program import program
 from tdi.state.record import BYTES, TEXTS, RecordFile, atomic_output, extended_meta
@@ -116,7 +117,7 @@ def record_hosts(
     variables = {
         "TDI_RUN_ID": run.id,
         "TDI_FLEET": str(scratch / "order.json"),
-        "TDI_EVENTS": str(results.events),
+        "TDI_EVENTS": str(results.events.path),
         "ANSIBLE_ACTION_PLUGINS": str(_ACTIONS),
         "ANSIBLE_CALLBACK_PLUGINS": str(_CALLBACKS),
         "ANSIBLE_CALLBACKS_ENABLED": "tdi_events",
@@ -149,25 +150,17 @@ class _Results:
     """Follows Ansible's events, and keeps the record of each host that is done."""
 
     def __init__(self, events: Path, hosts: Sequence[str], raw: Path, records: Path) -> None:
-        self.events = events
-        self.events.touch()
+        self.events = JsonLines(events)
         self.seen = False
         self._hosts = hosts
         self._raw = raw
         self._records = records
-        self._offset = 0
         self._kept: dict[str, Path] = {}
         self._failures: dict[str, str] = {}
 
     def read(self) -> None:
         """Take in what happened since the last call."""
-        with self.events.open("rb") as handle:
-            handle.seek(self._offset)
-            fresh = handle.read()
-        whole = fresh.rfind(b"\n") + 1
-        self._offset += whole
-        for line in fresh[:whole].splitlines():
-            event = json.loads(line)
+        for event in self.events.fresh():
             if event["event"] == "result":
                 self.seen = True
                 self._take(event["host"], event)
