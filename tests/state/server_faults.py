@@ -14,6 +14,9 @@ PACKAGES = {
 }
 """What the machines of each group install; without what the packages only recommend."""
 
+PROBES = {"databases": ("postgresql", "mariadb")}
+"""The probes of docs/probes that are declared for a group."""
+
 PREPARED = {
     "databases": r"""
 mariadb -e 'CREATE DATABASE site; CREATE TABLE site.page (id int primary key)'
@@ -85,7 +88,12 @@ FAULTS = (
         ("/etc/mysql/conf.d", "changed", "chmod 777 $KEY"),
         ("mysql", "changed", "usermod --shell /bin/bash mysql", "users"),
         ("mariadb.service", "changed", "systemctl disable --quiet mariadb", "systemd"),
-        ("/etc/systemd/system/dump.timer", "only-b", "printf '[Timer]\nOnCalendar=daily\n' > $KEY"),
+        (
+            "dump.timer",
+            "only-b",
+            "printf '[Timer]\nOnCalendar=daily\n' > /etc/systemd/system/$KEY; systemctl daemon-reload",
+            "systemd",
+        ),
         (f"{_PG_ETC}/postgresql.conf", "changed", "sed -i 's/^max_connections.*/max_connections = 500/' $KEY"),
         (f"{_PG_ETC}/pg_hba.conf", "changed", "echo 'host all all 0.0.0.0/0 trust' >> $KEY"),
         (f"{_PG_ETC}/pg_ident.conf", "changed", "chmod 644 $KEY"),
@@ -102,6 +110,20 @@ FAULTS = (
         (f"{_PG}/recovery.note", "only-b", "echo x > $KEY"),
         ("/var/lib/postgresql/.pgpass", "only-b", "echo '*:*:*:postgres:x' > $KEY"),
         ("postgres", "changed", "usermod --groups sudo postgres", "users"),
+        ("postgresql/role intern", "only-b", "runuser -u postgres -- createuser --superuser intern", "probes"),
+        (
+            "postgresql/database postgres",
+            "changed",
+            "runuser -u postgres -- psql -qc 'GRANT CREATE ON DATABASE postgres TO PUBLIC'",
+            "probes",
+        ),
+        ("mariadb/user intern@%", "only-b", "mariadb -e \"CREATE USER intern@'%' IDENTIFIED BY 'x'\"", "probes"),
+        (
+            "mariadb/grants of 'mysql'@'localhost'",
+            "changed",
+            "mariadb -e \"GRANT SELECT ON site.* TO 'mysql'@'localhost'\"",
+            "probes",
+        ),
     ),
     Fault("databases", "/etc/ssl/private/ssl-cert-snakeoil.key", "changed", share=True),
     *_in(

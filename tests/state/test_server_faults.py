@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from server_faults import FAULTS, PACKAGES, PREPARED, Fault
+from server_faults import FAULTS, PACKAGES, PREPARED, PROBES, Fault
 
 from conftest import ROOT
 from tdi.images import base_image
@@ -19,7 +19,7 @@ from tdi.machines import lifecycle
 from tdi.molecule import scenario
 from tdi.outside import docker
 from tdi.project import Project
-from tdi.state import target
+from tdi.state import record_settings, target
 from tdi.state.compare import Comparison, compare
 from tdi.state.finding import Finding, Names
 from tdi.state.record import RecordFile
@@ -96,7 +96,10 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
 
     def record(machine: str, name: str) -> Path:
         file = directory / f"{machine}-{name}.json"
-        target.record(f"docker://{machine}", file).close()
+        group = machine.split("-")[2]
+        files = (ROOT / "docs" / "probes" / f"{probe}.yml" for probe in PROBES.get(group, ()))
+        probes = [probe for declared in map(record_settings.load, files) for probe in declared["probes"]]
+        target.record(f"docker://{machine}", file, probes=probes).close()
         return file
 
     return of

@@ -7,15 +7,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from tdi.errors import TdiError
 from tdi.machines import manifest
 from tdi.machines.machine import Machine
 from tdi.outside import docker
 from tdi.outside.files import write_atomically
 from tdi.project import Project, fingerprint
-from tdi.state import target
+from tdi.state import record_settings, target
 from tdi.state.compare import Result
 from tdi.state.finding import Finding
 from tdi.state.program import COLLECTOR
@@ -57,33 +54,7 @@ def key(project: Project, base_image: str) -> dict[str, str]:
 def settings(project: Project) -> dict[str, Any]:
     """What the verifier says about recording (`record.yml`): texts that may be kept, and probes."""
     file = project.verifier / "record.yml"
-    if not file.exists():
-        return {"text": [], "probes": []}
-    try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        raise TdiError(f"{file} is not YAML: {error}.") from None
-    unknown = sorted(set(document) - {"text", "probes"})
-    if unknown:
-        raise TdiError(f"{file}: unknown key '{unknown[0]}'.", "Known: text, probes.")
-    probes = [_with_script(probe, file) for probe in document.get("probes") or []]
-    return {"text": document.get("text") or [], "probes": probes}
-
-
-def _with_script(probe: Any, file: Path) -> Any:
-    """A probe whose `script`, a Python program beside `file`, stands in its command; whatever else it says is kept."""
-    if not isinstance(probe, dict):
-        raise TdiError(f"{file}: a probe is a mapping with a name and a command, not {probe!r}.")
-    if "script" not in probe:
-        return probe
-    if "command" in probe:
-        raise TdiError(f"{file}: the probe {probe.get('name')!r} has both a script and a command.", "Remove one.")
-    try:
-        program = (file.parent / str(probe["script"])).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TdiError(f"{file}: the script of the probe {probe.get('name')!r} cannot be read: {error}") from None
-    rest = {key: value for key, value in probe.items() if key != "script"}
-    return {**rest, "command": ["python3", "-I", "-S", "-B", "-X", "utf8", "-c", program]}
+    return record_settings.load(file) if file.exists() else {"text": [], "probes": []}
 
 
 def record_machine(project: Project, machine: Machine, moment: str = AFTER, file: Path | None = None) -> Path:

@@ -1,6 +1,7 @@
 """`tdi state record`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,6 +18,7 @@ from tdi.state.target import record as record_target
 @click.option("--text", multiple=True, metavar="REGEX", help="Keep the text of files with such paths (^…$).")
 @click.option("--exclude", multiple=True, metavar="DIRECTORY", help="Do not walk this directory.")
 @click.option("--scope", "scopes", multiple=True, metavar="NAME", help="Record only these scopes.")
+@click.option("--probes", type=FILE, help="A file with probes, and texts to keep: see docs/state.md.")
 @click.option("--baseline", type=FILE, help="Hash only files that changed since; the file is made, and kept current.")
 def command(
     target: str,
@@ -26,13 +28,22 @@ def command(
     exclude: tuple[str, ...],
     scopes: tuple[str, ...],
     baseline: Path | None,
+    probes: Path | None,
 ) -> int:
     """Record TARGET: docker://NAME, ssh://[USER@]HOST[:PORT] or local://.
 
     Needs root and Python 3.8 on the machine; installs and leaves nothing there.
     """
+    declared = _declared(probes)
+    texts = (*TEXTS, *declared["text"], *text)
     with record_target(
-        target, output, text=(*TEXTS, *text), exclude=exclude, scopes=scopes or None, baseline=baseline
+        target,
+        output,
+        text=texts,
+        exclude=exclude,
+        scopes=scopes or None,
+        baseline=baseline,
+        probes=declared["probes"],
     ) as made:
         objects = sum(made.counts.values())
         reused = made.meta["hashed"]["reused"]
@@ -43,3 +54,12 @@ def command(
     for line in missing:
         console.say(line)
     return ExitCode.HOLDS
+
+
+def _declared(file: Path | None) -> dict[str, Any]:
+    """What a file declares to be recorded besides; only who names one needs what reads it."""
+    if file is None:
+        return {"text": (), "probes": ()}
+    from tdi.state import record_settings  # noqa: PLC0415
+
+    return record_settings.load(file)
