@@ -16,7 +16,7 @@ def test_a_file_is_replaced_whole(tmp_path: Path):
         assert reader.read() == "first"
     assert file.read_text(encoding="utf-8") == "second ✓"
     assert [each.name for each in file.parent.iterdir()] == ["result.json"]
-    assert file.stat().st_mode & 0o777 == 0o644
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("where", ["a-file/result.json", "/proc/result.json"])

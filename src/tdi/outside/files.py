@@ -8,7 +8,11 @@ from tdi.errors import TdiError
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file whole or not at all: readers beside us never see half of it. Raises TdiError where it cannot be."""
+    """Write a file whole or not at all: readers beside us never see half of it. Raises TdiError where it cannot be.
+
+    Its owner alone may read it, whatever the umask and whatever was there before: reports list accounts, schedules and
+    open doors of a server.
+    """
     try:
         if path.exists() and not path.is_file():
             # A device or a pipe is written to: a file in its place would be no use to anybody.
@@ -19,7 +23,6 @@ def write_atomically(path: Path, text: str) -> None:
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
                 handle.write(text)
-            Path(name).chmod(0o644)
             Path(name).replace(path)
         finally:
             Path(name).unlink(missing_ok=True)

@@ -340,7 +340,8 @@ _OTHER_COMPRESSION = (".zst", ".xz", ".bz2", ".lz4", ".zip")
 def atomic_output(path: Path) -> Iterator[IO[bytes]]:
     """Give a file to write to that becomes `path` when the block ends well, and is removed when it does not.
 
-    A name that ends in `.gz` is compressed. Raises TdiError if the file cannot be written.
+    A name that ends in `.gz` is compressed. Its owner alone may read it (mkstemp sees to that), whatever the umask: it
+    lists accounts, keys and open doors of a server. Raises TdiError if the file cannot be written.
     """
     if path.suffix in _OTHER_COMPRESSION or str(path) == "-":
         raise TdiError(f"A record cannot be written as {path}.", "Name a file that ends in .json, or .json.gz.")
@@ -360,9 +361,6 @@ def atomic_output(path: Path) -> Iterator[IO[bytes]]:
                     yield compressed  # type: ignore[misc]  # GzipFile is a binary file in all but its type
             else:
                 yield plain
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
     except OSError as error:
         raise TdiError(f"The record {path} cannot be written: {error.strerror or error}.") from error

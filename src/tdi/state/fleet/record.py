@@ -100,7 +100,8 @@ def record_hosts(
     """
     settings = {"lifeline": 3, "text": [*TEXTS, *(checked_pattern(pattern) for pattern in text)]}
     records = work / "records"
-    records.mkdir(parents=True, exist_ok=True)
+    work.mkdir(mode=0o700, parents=True, exist_ok=True)
+    records.mkdir(mode=0o700, exist_ok=True)
     log = work / "ansible.log"
     log.unlink(missing_ok=True)
     scratch = run.directory
