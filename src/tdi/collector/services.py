@@ -29,7 +29,7 @@ def services(machine: Machine) -> dict[str, Any]:
     pids: dict[str, str] = {}
     for process in all_processes(machine).values():
         pids[str(process.pid)] = process.unit or "process " + process.name
-        if not process.unit.endswith(".service"):
+        if not process.unit.endswith(".service") or not process.at_home:
             continue
         held.update(dict.fromkeys(process.written, process.unit))
         if process.uid:

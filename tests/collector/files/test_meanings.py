@@ -30,7 +30,7 @@ def told(files: dict[str, Any], services: dict[str, Any] = SERVICES) -> dict[str
     """The objects after everything was found out about them."""
     paths = sorted(files)
     lines = [object_line(path, files[path]).encode("ascii") for path in paths]
-    Meanings(paths, lines, services).apply()
+    Meanings(paths, lines, services, lambda _: "").apply()
     return dict(
         zip(paths, (json.loads(b"{" + line + b"}")[path] for path, line in zip(paths, lines, strict=True)), strict=True)
     )
