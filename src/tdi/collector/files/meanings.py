@@ -33,6 +33,7 @@ COPIES = ("/var/", "/srv/", "/opt/", "/home/")
 ORIGINALS = re.compile("/(?:etc|usr)/")
 # Longer ones hold more than a PID: some write it in a field of 32 letters.
 PID_SIZE = 40
+NAME_OF_PID = re.compile("(?<![a-z])(?:pid|lock)|pid$|lck")
 # setuid, setgid, and writable for everybody: whoever may do that with a file, it is not only the service's.
 TOO_OPEN = 0o6002
 CONTENT = ("hash", "size", "text", "unstable")
@@ -187,7 +188,7 @@ def names_a_process(path: str, process: str) -> bool:
     """Whether a file says in its name that it holds a PID, and not a number that happens to be one."""
     name = path.rpartition("/")[2].lower()
     stem = re.split(r"[@.]", process.rpartition(" ")[2])[0].lower()
-    return "pid" in name or "lock" in name or stem in name
+    return bool(NAME_OF_PID.search(name)) or (len(stem) > 2 and stem in name)
 
 
 def originals(machine: Machine) -> Callable[[str], str]:
