@@ -720,3 +720,33 @@ def test_a_modified_conffile_in_a_new_directory_stands_alone(tmp_path: Path):
 )
 def test_whom_apt_trusts_is_a_matter_of_security(tmp_path: Path, key: str, severity: Severity):
     assert only_finding(on_b(tmp_path, apt={key: {}})).severity is severity
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said", "action"),
+    [
+        (
+            {"content": "pid of a@-.service"},
+            {"content": "pid of process b"},
+            "it holds the pid of a@-.service on the new machine and the pid of process b on the upgraded machine",
+            "Restart what writes it",
+        ),
+        (
+            {"content": "copy of /etc/hosts", "mode": "0600"},
+            file(),
+            "it holds a copy of /etc/hosts on the new machine and content of its own on the upgraded machine",
+            "anew of /etc/hosts",
+        ),
+    ],
+)
+def test_what_a_file_holds_is_said_in_place_of_its_hash(
+    tmp_path: Path, first: dict[str, Any], second: dict[str, Any], said: str, action: str
+):
+    path = "/var/spool/x"
+    a, b = ({"type": "file", **side} for side in (first, second))
+    finding = only_finding(changed(tmp_path, files=({path: a}, {path: b})))
+    assert said in finding.why
+    assert "its content" not in finding.why
+    assert ("mode" in finding.why) is ("mode" in first)
+    assert action in finding.action
+    assert finding.severity is (Severity.SECURITY if "mode" in first else Severity.CONFIGURATION)

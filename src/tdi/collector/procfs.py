@@ -44,8 +44,10 @@ class Process:
         self.program = ""
         self.sockets: set[str] = set()
         self.replaced: list[str] = []
-        # The regular files that it holds open for writing.
-        self.written: list[str] = []
+        # Whether its files are the machine's own: those of a process in a container are not.
+        self.at_home = False
+        # What it holds open for writing, or maps so that others see it.
+        self.written: set[str] = set()
 
     def look_inside(self) -> None:
         """Read what needs the right to trace the process; OSError without that right."""
@@ -58,14 +60,24 @@ class Process:
                 continue
             if link.startswith("socket:["):
                 self.sockets.add(link[8:-1])
-            elif link.startswith("/") and not link.startswith(NO_DATA) and not link.endswith(" (deleted)"):
+            elif is_data(link):
                 with suppress(OSError), open(directory + "fdinfo/" + number_of_file, "rb") as file:
                     flags = found_in(r"(?m)^flags:\s+(\d+)", file.read(4096).decode())
                     if flags and int(flags, 8) & os.O_ACCMODE != os.O_RDONLY:
-                        self.written.append(link)
+                        self.written.add(link)
+        with suppress(OSError):
+            # That of a process in a chroot has a path here; what is / in a container is another one than ours.
+            root = os.readlink(directory + "root")
+            self.at_home = os.path.samestat(os.stat(directory + "root/"), os.stat(root))
         with open(directory + "maps", "rb") as file:
             maps = file.read(1 << 22).decode("utf-8", "replace")
         self.replaced = re.findall(r"(?m)^\S+ r.x\S* \S+ \S+ \d+ +(/\S.*) \(deleted\)$", maps)
+        self.written.update(filter(is_data, re.findall(r"(?m)^\S+ .w.s \S+ \S+ \d+ +(/.*)$", maps)))
+
+
+def is_data(link: str) -> bool:
+    """Whether what a process has open may be a regular file of the machine."""
+    return link.startswith("/") and not link.startswith(NO_DATA) and not link.endswith(" (deleted)")
 
 
 def found_in(pattern: str, text: str) -> str:

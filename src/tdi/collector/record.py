@@ -100,10 +100,9 @@ def record(settings: Settings, output: IO[bytes]) -> None:
         scopes["files"] = ("unavailable", files_error, [])
     elif with_files:
         lines = files.finish()
-        if "services" in told:
-            from tdi.collector.files.meanings import Meanings  # noqa: PLC0415
+        from tdi.collector.files.meanings import Meanings, originals  # noqa: PLC0415
 
-            Meanings(files.paths, lines, told["services"]).apply()
+        Meanings(files.paths, lines, told.get("services", {}), originals(machine)).apply()
         scopes["files"] = (files.status, files.reason, lines)
         seconds["files"] = round(files_done - began, 3)
         if settings.make_baseline:

@@ -28,8 +28,9 @@ def services(machine: Machine) -> dict[str, Any]:
     held: dict[str, str] = {}
     pids: dict[str, str] = {}
     for process in all_processes(machine).values():
-        pids[str(process.pid)] = process.unit or "process " + process.name
-        if not process.unit.endswith(".service"):
+        if process.pid > 1:  # a file with a 1 in it says yes or counts something
+            pids[str(process.pid)] = process.unit or "process " + process.name
+        if not process.unit.endswith(".service") or not process.at_home:
             continue
         held.update(dict.fromkeys(process.written, process.unit))
         if process.uid:

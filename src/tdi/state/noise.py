@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-CONTENT = ("hash", "size", "text", "unstable")
+CONTENT = ("content", "hash", "size", "text", "unstable")
 """The attributes of a file that follow from its content; "unstable": it changed while it was recorded."""
 
 

@@ -11,7 +11,7 @@ from tdi.state.fold.tree import Group
 from tdi.state.noise import CONTENT
 from tdi.state.scopes.files import advice, causes, checks
 from tdi.state.scopes.files.noise import NOISE
-from tdi.state.scopes.files.severity import raises, severity
+from tdi.state.scopes.files.severity import ACCESS, raises, severity
 from tdi.state.scopes.scope import Cause, Scope, Stage, example
 from tdi.state.words import TYPES, show
 
@@ -44,6 +44,13 @@ def _hardlink(head: Difference, names: Names) -> str | None:
     if head.key in {first, second} and not (first and second):
         return f"it has one more name on the {names.a if first else names.b} machine"
     return None
+
+
+def _content(head: Difference, names: Names) -> str:
+    """What a file holds, where that was recorded as what it means; elsewhere its content is its own."""
+    said = [str((side or {}).get("content", "content of its own")) for side in (head.a, head.b)]
+    first, second = (re.sub("^(pid|copy) of ", r"the \1 of ", each).replace("the copy", "a copy") for each in said)
+    return f"it holds {first} on the {names.a} machine and {second} on the {names.b} machine"
 
 
 def _origin(head: Difference, _names: Names) -> str:
@@ -89,11 +96,15 @@ FILES = Scope(
     called=_called,
     detail=_detail,
     clauses={
+        "content": _content,
         "hardlink": _hardlink,
         "origin": _origin,
         "unstable": lambda *_: "it kept changing while it was recorded",
     },
-    causes=(Cause(lambda head: "type" in head.attributes, frozenset({"type", "owner", "group"})),),
+    causes=(
+        Cause(lambda head: "type" in head.attributes, frozenset({"type", "owner", "group"})),
+        Cause(lambda head: "content" in head.attributes, frozenset({*ACCESS, "content", "hardlink"})),
+    ),
     implied=frozenset({"origin"}),
     advice=Advice(advice.make, advice.remove, advice.mend),
     comes_from=lambda _: (),
@@ -111,7 +122,7 @@ FILES = Scope(
     follows_bases=causes.follows_bases,
     noise=NOISE,
     evidence=frozenset({"data_of"}),
-    content=frozenset({*CONTENT, "content"}),
+    content=frozenset(CONTENT),
     names=lambda key, form: form(key),
     checks=(
         ('"capability":', checks.privilege),

@@ -43,7 +43,7 @@ def merge(file: str, path: str) -> str:
 def mend(case: Case) -> str:
     """What to do about a file that both have."""
     sides: list[Mapping[str, Any]] = [side or {} for side in (case.head.a, case.head.b)]
-    said = _mend_rights(case, sides)
+    said = _mend_rights(case, sides) or _mend_meaning(sides)
     if said:
         return said
     package = package_of(case.head)
@@ -83,6 +83,17 @@ def _mend_rights(case: Case, sides: list[Mapping[str, Any]]) -> str | None:
     if changed <= {"acl", "acl_default", "capability", "xattrs", "mode"}:
         return _mend_attributes(case, sides)
     return None
+
+
+def _mend_meaning(sides: list[Mapping[str, Any]]) -> str | None:
+    """What to do where a file holds what something else says; None for other changes."""
+    held = str(next((side["content"] for side in sides if side.get("content")), ""))
+    if held.startswith("copy of "):
+        return (
+            f"Let what keeps the copy make it anew of {held.removeprefix('copy of ')}: most services do when they are"
+            " restarted."
+        )
+    return "Restart what writes it, or remove the file where nothing does any more." if held else None
 
 
 def _mend_attributes(case: Case, sides: list[Mapping[str, Any]]) -> str:
