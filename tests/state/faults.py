@@ -92,10 +92,9 @@ mv /etc/systemd/system/masked.service /usr/lib/systemd/system/ # what is in /etc
 systemctl daemon-reload
 systemctl enable --quiet --now masked stopped disabled unread dropped changed replaced rewritten broken fed
 echo '/srv/box/a /mnt none bind,noauto 0 0' >> /etc/fstab
-# Stands in for nft, which needs a right that the machines lack; what is in /dev is not compared.
-printf '%s\n' '#!/bin/sh' 'echo "table inet filter {"; echo "chain input {"; echo "tcp dport 80 accept"' \
-    'cat /dev/shm/rule 2> /dev/null; echo "}"; echo "}"; cat /dev/shm/table 2> /dev/null || :' > /usr/sbin/nft
-chmod 755 /usr/sbin/nft
+apt-get -qq install nftables > /dev/null
+printf 'table inet filter {\nchain input {\ntype filter hook input priority filter; policy accept;\ntcp dport 80 accept\n}\n}\n' > /etc/nftables.conf
+systemctl enable --quiet --now nftables
 for name in moved armed bound; do service $name; done
 systemctl daemon-reload; systemctl enable --quiet --now moved armed bound
 for name in ulla vera wilma xenia yvonne zora; do useradd --create-home --shell /bin/bash $name; done
@@ -409,8 +408,8 @@ FAULTS = (
         ("days until a password is locked", "chage --inactive 5 gerda", "users", "gerda", "changed"),
         ("days before a password may change", "chage --mindays 5 hanna", "users", "hanna", "changed"),
         ("certificate with another key", "certificate /etc/tls/other other 30; openssl genrsa -out /etc/tls/other.key 2048 2> /dev/null", "certificates", "/etc/tls/other.crt", "only-b"),
-        ("rule of the packet filter", "echo 'tcp dport 23 accept' > /dev/shm/rule", "packet_filter", "nft:table inet filter/chain input", "changed"),
-        ("table of the packet filter", "printf '%s\\n' 'table inet old {' 'flags dormant' 'chain a {' 'accept' '}' 'chain b {' 'drop' '}' '}' > /dev/shm/table", "packet_filter", "nft:table inet old", "only-b"),
+        ("rule of the packet filter", "nft add rule inet filter input tcp dport 23 accept", "packet_filter", "nft:table inet filter/chain input", "changed"),
+        ("table of the packet filter", "printf 'table inet old {\\nflags dormant\\nchain a {\\naccept\\n}\\nchain b {\\ndrop\\n}\\n}\\n' | nft -f -", "packet_filter", "nft:table inet old", "only-b"),
     ),
     *_on(
         "more services",
