@@ -17,6 +17,8 @@ from tdi.state.finding import Severity
 
 pytestmark = pytest.mark.docker
 
+HOOK = "type filter hook input priority 0;"
+
 FILTERS = {
     # Without what it recommends, which is nft: its rules are read by iptables-save then.
     "iptables": (
@@ -25,7 +27,7 @@ FILTERS = {
     ),
     "nftables": (
         "nftables",
-        "nft 'table inet filter { chain input { type filter hook input priority 0; policy drop; tcp dport 22 accept } }'",
+        f"nft 'table inet filter {{ chain input {{ {HOOK} policy drop; tcp dport 22 accept; }}; }}'",
     ),
     "ufw": ("ufw", "ufw allow 22/tcp; ufw --force enable; ufw status | grep 'Status: active'"),
 }
