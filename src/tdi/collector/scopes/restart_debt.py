@@ -6,8 +6,9 @@ import os
 import re
 import time
 
+from tdi.collector.answers import read_by_units
 from tdi.collector.configuration import significant
-from tdi.collector.leftovers import original
+from tdi.collector.leftovers import is_left
 from tdi.collector.procfs import all_processes
 from tdi.collector.scope import Scope
 from tdi.collector.systemd import unit_states
@@ -85,6 +86,26 @@ def unit_debt(machine: Machine, group: list[Process], newest: dict[str, float]) 
             reasons.add("configuration-newer:" + file.lstrip("-"))
     if known.get("NeedDaemonReload") == "yes":
         reasons.add("unit-changed")
+    reads = read_by_units(machine).get(name)
+    return reasons | (known_debt(machine, reads, limit) if reads else likely_debt(machine, group, limit))
+
+
+def known_debt(machine: Machine, reads: set[str], limit: float) -> set[str]:
+    """What a unit reads, as a probe says, and what has been written since; of a directory: that it lost something."""
+    reasons = set()
+    for path in sorted(reads):
+        for each in sorted({path.rstrip("/") or "/", os.path.realpath(machine.prefix + path)[len(machine.prefix) :]}):
+            if not path.endswith("/") and changed_after(machine, each, limit):
+                reasons.add("configuration-newer:" + each)
+            elif path.endswith("/") and os.path.isdir(machine.prefix + each) and lost_something(machine, each, limit):
+                reasons.add("configuration-removed:" + each)
+    return reasons
+
+
+def likely_debt(machine: Machine, group: list[Process], limit: float) -> set[str]:
+    """What is called like a unit or its program in /etc, or named by its arguments, and has been written since."""
+    name = group[0].unit
+    reasons: set[str] = set()
     stem = name.rpartition(".")[0].partition("@")[0]
     program = os.path.basename(group[0].program.replace(" (deleted)", ""))
     stems = {stem} if INTERPRETERS.match(program) else {stem, program}
@@ -98,26 +119,28 @@ def unit_debt(machine: Machine, group: list[Process], newest: dict[str, float]) 
             if changed_after(machine, path, limit):
                 reasons.add("configuration-newer:" + path)
             continue
-        # What dpkg or ucf left beside a file is a finding of its own, and no program reads it by that name. A directory
-        # that changed although nothing in it did has lost something.
+        # What dpkg, an editor or Ansible left beside a file is no configuration: no program reads it by that name.
         for directory, below, names in os.walk(path):
             below.sort()
             newer = [name for name in sorted(names) if changed_after(machine, os.path.join(directory, name), limit)]
             for child in newer:
-                if len(reasons) < 50 and not original(child):
+                if len(reasons) < 50 and not is_left(child):
                     reasons.add("configuration-newer:" + os.path.join(directory, child))
-            if not newer and lost_something(machine, directory, below, limit):
+            if not newer and lost_something(machine, directory, limit):
                 reasons.add("configuration-removed:" + directory)
     return reasons
 
 
-def lost_something(machine: Machine, directory: str, below: list[str], moment: float) -> bool:
-    """Whether names were written in a directory after `moment`, though not those of the directories in it."""
+def lost_something(machine: Machine, directory: str, moment: float) -> bool:
+    """Whether a directory changed after `moment` although nothing that is in it did, so that something is gone."""
+    top = machine.prefix + directory
     try:
-        changed = os.lstat(machine.prefix + directory).st_mtime > moment
+        changed = os.lstat(top).st_mtime > moment
     except OSError:
         return False
-    return changed and not any(changed_after(machine, os.path.join(directory, name), moment) for name in below)
+    return changed and not any(
+        changed_after(machine, os.path.join(directory, name), moment) for name in os.listdir(top)
+    )
 
 
 def unit_begin(group: list[Process]) -> float:
