@@ -103,10 +103,10 @@ def test_what_paths_mean_to_nginx_is_said_in_words(probe: ModuleType):
 def test_what_nginx_reads_once_is_known(probe: ModuleType):
     objects, _ = probe.parts(DUMP, NAMES)
     assert objects["read"]["reads"] == [
-        "/etc/nginx/conf.d/",
+        "/etc/nginx/conf.d/*.conf",
         "/etc/nginx/conf.d/a.conf",
         "/etc/nginx/nginx.conf",
-        "/etc/nginx/sites-enabled/",
+        "/etc/nginx/sites-enabled/*",
         "/etc/nginx/sites-enabled/one",
         "/etc/nginx/sites-enabled/two",
         "/etc/nginx/snippets/php.conf",

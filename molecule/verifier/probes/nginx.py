@@ -6,7 +6,7 @@ locations; `unreached FILE` for what no include and no directive names; `respons
 answers. `file` and `files` say where a part comes from, `listeners` which sockets follow from it, `unit` and `follows`
 what else may explain that it differs. `says` tells what paths mean to nginx, for findings about them; a path with a
 slash at its end stands for what is below it. `reads` lists what is read once, so that what was written since is known
-not to be in force; there a slash at the end stands for the names in a directory.
+not to be in force; of what an include takes in, that is the pattern.
 """
 
 from __future__ import annotations
@@ -216,7 +216,7 @@ def every(found: list[Any]) -> Iterator[list[str]]:
 
 
 def reads(files: dict[str, str], found: list[Any]) -> list[str]:
-    """What nginx reads as it starts or reloads: its files, the directories that it takes in, certificates and keys."""
+    """What nginx reads as it starts or reloads: its files, what its includes look for, certificates and keys."""
     named = {
         absolute(words[1])
         for words in all_words(found)
@@ -224,8 +224,7 @@ def reads(files: dict[str, str], found: list[Any]) -> list[str]:
     }
     includes = (words for text in files.values() for words in every(directives(text)) if words[:1] == ["include"])
     patterns = {absolute(words[1]) for words in includes if len(words) > 1}
-    taken_in = {pattern.rpartition("/")[0] + "/" for pattern in patterns if "*" in pattern}
-    return sorted({*files, *named, *(directory for directory in taken_in if "*" not in directory)})
+    return sorted({*files, *named, *patterns})
 
 
 class Question(NamedTuple):

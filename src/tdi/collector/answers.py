@@ -36,7 +36,7 @@ class Answer:
     def all_reads(self) -> list[tuple[str, str]]:
         """The (unit, path) of what the service reads as it starts or reloads.
 
-        A path with a slash at its end stands for the names in a directory. Raises ValueError for what is no such list.
+        The last name of a path may be a pattern with `*`. Raises ValueError for what is no such list.
         """
         found = reads(self.probe)
         for part, said in (self.parts or {}).items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import re
 import time
@@ -91,15 +92,25 @@ def unit_debt(machine: Machine, group: list[Process], newest: dict[str, float]) 
 
 
 def known_debt(machine: Machine, reads: set[str], limit: float) -> set[str]:
-    """What a unit reads, as a probe says, and what has been written since; of a directory: that it lost something."""
+    """What a unit reads, as a probe says, and what has been written since, or is gone from where a pattern looks."""
     reasons = set()
     for path in sorted(reads):
-        for each in sorted({path.rstrip("/") or "/", os.path.realpath(machine.prefix + path)[len(machine.prefix) :]}):
-            if not path.endswith("/") and changed_after(machine, each, limit):
-                reasons.add("configuration-newer:" + each)
-            elif path.endswith("/") and os.path.isdir(machine.prefix + each) and lost_something(machine, each, limit):
-                reasons.add("configuration-removed:" + each)
+        directory, _, pattern = path.rpartition("/")
+        if "*" not in pattern:
+            reasons |= newer_file(machine, path, limit)
+            continue
+        names = fnmatch.filter(machine.names(directory), pattern)
+        for name in (name for name in names if not name.startswith(".") or pattern.startswith(".")):
+            reasons |= newer_file(machine, directory + "/" + name, limit)
+        if lost_something(machine, directory, limit):
+            reasons.add("configuration-removed:" + directory)
     return reasons
+
+
+def newer_file(machine: Machine, path: str, limit: float) -> set[str]:
+    """Why a file that is read, or the one that it is a link to, is not in force: it was written after `limit`."""
+    both = {path, os.path.realpath(machine.prefix + path)[len(machine.prefix) :]}
+    return {"configuration-newer:" + each for each in both if changed_after(machine, each, limit)}
 
 
 def likely_debt(machine: Machine, group: list[Process], limit: float) -> set[str]:
@@ -133,14 +144,12 @@ def likely_debt(machine: Machine, group: list[Process], limit: float) -> set[str
 
 def lost_something(machine: Machine, directory: str, moment: float) -> bool:
     """Whether a directory changed after `moment` although nothing that is in it did, so that something is gone."""
-    top = machine.prefix + directory
     try:
-        changed = os.lstat(top).st_mtime > moment
+        changed = os.lstat(machine.prefix + directory).st_mtime > moment
+        names = os.listdir(machine.prefix + directory) if changed else []
     except OSError:
         return False
-    return changed and not any(
-        changed_after(machine, os.path.join(directory, name), moment) for name in os.listdir(top)
-    )
+    return changed and not any(changed_after(machine, os.path.join(directory, name), moment) for name in names)
 
 
 def unit_begin(group: list[Process]) -> float:
