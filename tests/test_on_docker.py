@@ -239,7 +239,7 @@ def essentials(name: str) -> dict[str, Any]:
     (facts,) = json.loads(shown.stdout)
     host = {
         key: facts["HostConfig"][key]
-        for key in ("CapAdd", "CapDrop", "SecurityOpt", "CgroupnsMode", "Binds", "Tmpfs", "Privileged")
+        for key in ("CapAdd", "CapDrop", "SecurityOpt", "CgroupnsMode", "Binds", "Tmpfs", "Sysctls", "Privileged")
     }
     config = {key: facts["Config"][key] for key in ("Hostname", "Cmd", "Env", "User", "WorkingDir", "StopSignal")}
     # The client adds a prefix that the engine does not need.

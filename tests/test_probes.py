@@ -100,6 +100,38 @@ def test_what_paths_mean_to_nginx_is_said_in_words(probe: ModuleType):
     assert objects["unreached /etc/nginx/old.conf"]["says"] == {"/etc/nginx/old.conf": "no include of nginx reaches it"}
 
 
+def test_what_nginx_reads_once_is_known(probe: ModuleType):
+    objects, _ = probe.parts(DUMP, NAMES)
+    assert objects["read"]["reads"] == [
+        "/etc/nginx/conf.d/*.conf",
+        "/etc/nginx/conf.d/a.conf",
+        "/etc/nginx/nginx.conf",
+        "/etc/nginx/sites-enabled/*",
+        "/etc/nginx/sites-enabled/one",
+        "/etc/nginx/sites-enabled/two",
+        "/etc/nginx/snippets/php.conf",
+        "/etc/nginx/tls/one.key",
+    ]
+    assert objects["read"]["unit"] == "nginx.service"
+
+
+@pytest.mark.parametrize(
+    ("directive", "path"),
+    [
+        ("ssl_certificate '/etc/ssl/site/a.crt'", "/etc/ssl/site/a.crt"),
+        ("ssl_password_file a.pass", "/etc/nginx/a.pass"),
+        ("proxy_ssl_trusted_certificate /etc/ssl/ca.pem", "/etc/ssl/ca.pem"),
+        ("ssl_certificate /etc/ssl/$ssl_server_name.crt", None),
+        ("ssl_certificate_key engine:pkcs11:a", None),
+        ("auth_basic_user_file /etc/nginx/.htpasswd", None),
+    ],
+)
+def test_what_is_read_at_each_request_is_in_force_at_once(probe: ModuleType, directive: str, path: str | None):
+    dump = f"# configuration file /etc/nginx/nginx.conf:\nhttp {{ server {{ {directive}; }} }}\n"
+    objects, _ = probe.parts(dump, [])
+    assert objects["read"]["reads"] == sorted(filter(None, ["/etc/nginx/nginx.conf", path]))
+
+
 def test_many_names_and_paths_that_depend_on_the_request(probe: ModuleType):
     directives = "server_name a b c d e; root /srv/$host; location /x { alias pages/x; } ssl_certificate 'a.crt';"
     (server,) = probe.expanded("/site", {"/site": f"server {{ {directives} }}"})

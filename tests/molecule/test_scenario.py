@@ -8,6 +8,7 @@ import yaml
 
 from conftest import ROOT
 from tdi.errors import TdiError
+from tdi.machines import kernel
 from tdi.machines.machine import Machine, Part
 from tdi.molecule import scenario
 from tdi.project import Project
@@ -39,8 +40,21 @@ def test_a_machine_boots_systemd_without_privileges(checkout: Project):
     pairs = list(zip(options[::2], options[1::2], strict=True))
     assert "--privileged" not in options
     assert ("--hostname", "machine") in pairs
-    assert [value for option, value in pairs if option == "--cap-add"] == ["SYS_ADMIN"]
+    added = {value for option, value in pairs if option == "--cap-add"}
+    assert added == {"SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "NET_BROADCAST"}
     assert not any("docker.sock" in value for value in options)
+
+
+@pytest.mark.parametrize("has_ipv6", [True, False])
+def test_a_machine_has_ipv6_where_the_kernel_has_it(
+    checkout: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, has_ipv6: bool
+):
+    if has_ipv6:
+        (tmp_path / "net" / "ipv6").mkdir(parents=True)
+    monkeypatch.setattr(kernel, "_SETTINGS", tmp_path)
+    options = scenario.load(checkout, "fresh").options
+    assert ("net.ipv6.conf.all.disable_ipv6=0" in options) is has_ipv6
+    assert options.count("--sysctl") == has_ipv6
 
 
 def test_both_machines_start_the_same_way(checkout: Project):

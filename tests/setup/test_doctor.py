@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ENGINE, Ended, Fakes, Program
+from tdi.machines import kernel
 from tdi.outside import apt, screen
 from tdi.project import Project
 from tdi.setup import doctor
@@ -110,3 +111,29 @@ def test_what_was_found_may_have_brackets(capsys: pytest.CaptureFixture[str], mo
     monkeypatch.setattr(screen.out, "_width", 200)
     doctor.show([doctor.Requirement("docker engine", met=True, found="20.10 at [proxy] unix:///x")])
     assert "[proxy]" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("ipv6", "namespaces", "said"),
+    [
+        (True, "96365\n", ["IPv6 and user namespaces"]),
+        (False, "96365\n", ["no IPv6", "services that listen on ::1 do not start", "ipv6.disable=1"]),
+        (True, "0\n", ["no user namespaces", "services with `PrivateUsers=` do not start", "user.max_user_namespaces"]),
+        (True, None, ["no user namespaces"]),
+    ],
+)
+@pytest.mark.usefixtures("host")
+def test_what_the_kernel_of_the_host_lacks_is_said_and_no_hindrance(
+    examined, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, ipv6: bool, namespaces: str | None, said: list[str]
+):
+    settings = tmp_path / "sys"
+    (settings / "user").mkdir(parents=True)
+    if namespaces is not None:
+        (settings / "user" / "max_user_namespaces").write_text(namespaces)
+    if ipv6:
+        (settings / "net" / "ipv6").mkdir(parents=True)
+    monkeypatch.setattr(kernel, "_SETTINGS", settings)
+    ended, found = examined()
+    assert ended.code == 0
+    assert all(words in found["kernel"]["found"] for words in said), found["kernel"]
+    assert ("no " in found["kernel"]["found"]) == (said[0].startswith("no "))

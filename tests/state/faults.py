@@ -92,10 +92,9 @@ mv /etc/systemd/system/masked.service /usr/lib/systemd/system/ # what is in /etc
 systemctl daemon-reload
 systemctl enable --quiet --now masked stopped disabled unread dropped changed replaced rewritten broken fed
 echo '/srv/box/a /mnt none bind,noauto 0 0' >> /etc/fstab
-# Stands in for nft, which needs a right that the machines lack; what is in /dev is not compared.
-printf '%s\n' '#!/bin/sh' 'echo "table inet filter {"; echo "chain input {"; echo "tcp dport 80 accept"' \
-    'cat /dev/shm/rule 2> /dev/null; echo "}"; echo "}"; cat /dev/shm/table 2> /dev/null || :' > /usr/sbin/nft
-chmod 755 /usr/sbin/nft
+apt-get -qq install nftables > /dev/null
+printf 'table inet filter {\nchain input {\ntype filter hook input priority filter; policy accept;\ntcp dport 80 accept\n}\n}\n' > /etc/nftables.conf
+systemctl enable --quiet --now nftables
 for name in moved armed bound; do service $name; done
 systemctl daemon-reload; systemctl enable --quiet --now moved armed bound
 for name in ulla vera wilma xenia yvonne zora; do useradd --create-home --shell /bin/bash $name; done
@@ -409,8 +408,8 @@ FAULTS = (
         ("days until a password is locked", "chage --inactive 5 gerda", "users", "gerda", "changed"),
         ("days before a password may change", "chage --mindays 5 hanna", "users", "hanna", "changed"),
         ("certificate with another key", "certificate /etc/tls/other other 30; openssl genrsa -out /etc/tls/other.key 2048 2> /dev/null", "certificates", "/etc/tls/other.crt", "only-b"),
-        ("rule of the packet filter", "echo 'tcp dport 23 accept' > /dev/shm/rule", "packet_filter", "nft:table inet filter/chain input", "changed"),
-        ("table of the packet filter", "printf '%s\\n' 'table inet old {' 'flags dormant' 'chain a {' 'accept' '}' 'chain b {' 'drop' '}' '}' > /dev/shm/table", "packet_filter", "nft:table inet old", "only-b"),
+        ("rule of the packet filter", "nft add rule inet filter input tcp dport 23 accept", "packet_filter", "nft:table inet filter/chain input", "changed"),
+        ("table of the packet filter", "printf 'table inet old {\\nflags dormant\\nchain a {\\naccept\\n}\\nchain b {\\ndrop\\n}\\n}\\n' | nft -f -", "packet_filter", "nft:table inet old", "only-b"),
     ),
     *_on(
         "more services",
@@ -715,6 +714,7 @@ FAULTS = (
         ("one more suite", "sed -n 's/trixie main/trixie-backports main/p' /etc/apt/sources.list > /tmp/suite; cat /tmp/suite >> /etc/apt/sources.list", "apt", "source:deb * trixie-backports", "only-b"),
         ("two sources in a new file", "printf 'deb http://a.example.org/ x main\\ndeb http://b.example.org/ y main\\n' > /etc/apt/sources.list.d/two.list", "apt", "source:deb http://a.example.org/ x", "only-b"),
         ("library package removed by force", "dpkg --remove --force-depends libmnl0 > /dev/null 2>&1", "packages", "libmnl0", "only-a", "libmnl0"),
+        ("unit not enabled anew", "mkdir /etc/systemd/system/basic.target.wants; mv /etc/systemd/system/multi-user.target.wants/u3.service /etc/systemd/system/basic.target.wants/; systemctl daemon-reload", "files", "/etc/systemd/system/basic.target.wants/u3.service", "only-b", "enablement"),
         ("user unit in a home", "mkdir -p /home/ulla/.config/systemd/user; echo x > /home/ulla/.config/systemd/user/x.service; chown -R ulla: /home/ulla/.config", "files", "/home/ulla/.config", "only-b"),
         ("preload with its library", "cp /usr/lib/x86_64-linux-gnu/libmnl.so.0.2.0 /usr/local/lib/evil.so 2>/dev/null || echo x > /usr/local/lib/evil.so; echo /usr/local/lib/evil.so > /etc/ld.so.preload", "files", "/etc/ld.so.preload", "only-b"),
         ("library that is preloaded", ":", "files", "/usr/local/lib/evil.so", "only-b"),

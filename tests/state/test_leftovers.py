@@ -6,7 +6,7 @@ import pytest
 from by_hand import compared, file, only_finding, record
 from by_program import collect, write
 
-from tdi.collector.leftovers import LEFT_BY, UNDECIDED, original
+from tdi.collector.leftovers import LEFT_BY, UNDECIDED, is_left, original
 from tdi.state.finding import Severity
 from tdi.state.invariants import check
 
@@ -41,3 +41,19 @@ def test_the_collector_lists_files_of_these_endings_and_no_others(root: Path):
 def test_only_a_version_that_nobody_merged_is_wrong_by_itself(tmp_path: Path):
     found = check(record(tmp_path / "r.json", {"files": {f"/etc/x{ending}": file() for ending in LEFT_BY}}))
     assert {each.key for each in found} == {f"/etc/x{ending}" for ending in UNDECIDED}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(f"x.conf{ending}" for ending in LEFT_BY),
+        "sshd_config.86.2026-11-26@15:16:20~", "x~", ".x.conf.swp", "#x.conf#", ".#x.conf", "x.bak", "x.orig", "x.rej",
+    ],
+)  # fmt: skip
+def test_what_lies_beside_a_configuration_file_is_told_by_its_name(name: str):
+    assert is_left(name)
+
+
+@pytest.mark.parametrize("name", ["x.conf", "~", "backup", "x.bakery", "#x", ".htaccess", "x~y", ".swp", "original"])
+def test_a_configuration_file_is_not_left_there(name: str):
+    assert not is_left(name)

@@ -250,6 +250,8 @@ def test_only_root_records_the_local_machine(tmp_path, monkeypatch):
         ({"text": ["^/etc/("]}, "not a regular expression"),
         ({"probes": [{"name": "x", "command": "ls"}]}, "list of words"),
         ({"probes": [{"name": "x", "command": ["ls"], "retries": 2}]}, "unknown key 'retries'"),
+        ({"probes": [{"name": "x", "command": ["ls"], "unit": "x.service", "reads": ["etc/x"]}]}, '"etc/x" is none'),
+        ({"probes": [{"name": "x", "command": ["ls"], "reads": ["/etc/x"]}]}, "needs the `unit`"),
         ({"probes": [{"name": "x", "command": ["ls"], "drop": ["("]}]}, "cannot be used"),
         ({"probes": [{"name": "x", "command": ["ls"], "timeout": "soon"}]}, "cannot be used"),
     ],
@@ -384,6 +386,7 @@ def test_what_runs_is_recorded_with_its_restart_debt(machine, tmp_path):
     put(machine, "/usr/local/bin/serve", "pass\n")
     put(machine, "/etc/serve/new.conf", "2\n")
     put(machine, "/etc/serve/old.conf.dpkg-dist", "2\n")
+    put(machine, "/etc/serve/old.conf.86.2026-11-26@15:16:20~", "2\n")
     put(machine, "/etc/systemd/system/serve.service.d/x.conf", "[Service]\nNice=5\n")
     shell(machine, "cp /usr/local/bin/python9 /usr/local/bin/new; mv /usr/local/bin/new /usr/local/bin/python9")
     after = target.record(f"docker://{machine}", tmp_path / "b.json")

@@ -1,10 +1,12 @@
 """What nginx is configured to do and what it answers, as one JSON object; it is run on the machine by `python3 -c`.
 
 The parts: `version`; `configuration` (what stands outside of servers, and the files in the order in which nginx reads
-them); `server FILE` for each server, an ordered tree with its locations; `unreached FILE` for what no include and no
-directive names; `response FILE LISTEN PATH` for each server's answers. `file` and `files` say where a part comes from,
-`listeners` which sockets follow from it, `unit` and `follows` what else may explain that it differs. `says` tells what
-paths mean to nginx, for findings about them; a path with a slash at its end stands for what is below it.
+them); `read` (what nginx reads as it starts or reloads); `server FILE` for each server, an ordered tree with its
+locations; `unreached FILE` for what no include and no directive names; `response FILE LISTEN PATH` for each server's
+answers. `file` and `files` say where a part comes from, `listeners` which sockets follow from it, `unit` and `follows`
+what else may explain that it differs. `says` tells what paths mean to nginx, for findings about them; a path with a
+slash at its end stands for what is below it. `reads` lists what is read once, so that what was written since is known
+not to be in force; of what an include takes in, that is the pattern.
 """
 
 from __future__ import annotations
@@ -34,6 +36,11 @@ MOST_NAMES = 3
 
 WORD = re.compile(
     r"""\s+|\#[^\n]*|(?P<mark>[{};])|(?P<word>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|(?:\\.|\$\{|[^\s{};])+)"""
+)
+# Read as nginx starts or reloads. A password file of users (`auth_basic_user_file`) is read at each request.
+READ_ONCE = re.compile(
+    r"((proxy|grpc|uwsgi)_)?ssl_(certificate|certificate_key|client_certificate|trusted_certificate|crl|dhparam"
+    r"|password_file|session_ticket_key|stapling_file)"
 )
 SECRET = re.compile(r"(?i)authorization|passw|secret|token(?!s)|api[-_]?key")
 
@@ -66,8 +73,7 @@ def directives(text: str) -> list[Any]:
 
 def included(pattern: str, files: Iterable[str]) -> list[str]:
     """The files that an `include` takes in, in nginx's order."""
-    pattern = pattern.strip("\"'")
-    pattern = os.path.normpath(f"{DIRECTORY}/{pattern}" if not pattern.startswith("/") else pattern)
+    pattern = absolute(pattern)
     same_depth = [name for name in files if name.count("/") == pattern.count("/")]
     return sorted(name for name in same_depth if fnmatchcase(name, pattern))
 
@@ -196,6 +202,31 @@ def all_words(found: list[Any]) -> Iterator[list[str]]:
         yield from all_words(block or [])
 
 
+def absolute(path: str) -> str:
+    """A path as nginx understands it in its configuration."""
+    path = path.strip("\"'")
+    return os.path.normpath(path if path.startswith("/") else f"{DIRECTORY}/{path}")
+
+
+def every(found: list[Any]) -> Iterator[list[str]]:
+    """The words of every directive of a file as it was written, those in blocks too."""
+    for words, block in found:
+        yield words
+        yield from every(block or [])
+
+
+def reads(files: dict[str, str], found: list[Any]) -> list[str]:
+    """What nginx reads as it starts or reloads: its files, what its includes look for, certificates and keys."""
+    named = {
+        absolute(words[1])
+        for words in all_words(found)
+        if READ_ONCE.fullmatch(words[0]) and len(words) > 1 and not re.search(r"\$|^(data|engine|store):", words[1])
+    }
+    includes = (words for text in files.values() for words in every(directives(text)) if words[:1] == ["include"])
+    patterns = {absolute(words[1]) for words in includes if len(words) > 1}
+    return sorted({*files, *named, *patterns})
+
+
 class Question(NamedTuple):
     """Whom to ask: server and `listen`, the socket, the server's name, whether by TLS, and the files behind it."""
 
@@ -213,6 +244,8 @@ def parts(dump: str, names: Iterable[str]) -> tuple[dict[str, Any], list[Questio
     order: list[str] = []
     outside = shown(without_servers(found))
     objects: dict[str, Any] = {"configuration": {"directives": outside, "files": list(files), "servers": order}}
+    read = reads(files, found)
+    objects["read"] = {"reads": read, "unit": UNIT, "files": list(files), "follows": "configuration"}
     questions: list[Question] = []
     names_in: dict[str, list[str]] = {}
     for file, block in servers(found):

@@ -28,7 +28,7 @@ def socket_address(text: str) -> str:
 
 
 def own_addresses() -> list[str]:
-    """The addresses of this machine, but for loopback and those that hold on one link only."""
+    """The addresses of this machine, but for loopback; those that hold on one link only are made of its hardware's."""
     tables = []
     for name in ("fib_trie", "if_inet6"):
         try:
@@ -37,7 +37,7 @@ def own_addresses() -> list[str]:
         except OSError:
             tables.append("")
     found = set(re.findall(r"\|-- ([0-9.]+)\n +/32 host LOCAL\n", tables[0]))
-    for word in re.findall(r"(?m)^([0-9a-f]{32}) \S+ \S+ 00 ", tables[1]):
+    for word in re.findall(r"(?m)^([0-9a-f]{32}) \S+ \S+ [02]0 ", tables[1]):
         import socket  # noqa: PLC0415 - see subprocess
 
         found.add(socket.inet_ntop(socket.AF_INET6, bytes.fromhex(word)))

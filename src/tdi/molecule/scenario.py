@@ -10,6 +10,7 @@ import yaml
 from molecule.interpolation import Interpolator, InvalidInterpolation, TemplateWithDefaults
 
 from tdi.errors import TdiError
+from tdi.machines import kernel
 from tdi.machines.machine import Machine, Part
 from tdi.outside.ansible import AnsibleSettings
 from tdi.project import Project
@@ -23,6 +24,7 @@ _OPTIONS = {
     "cgroupns_mode": "--cgroupns",
     "volumes": "--volume",
     "tmpfs": "--tmpfs",
+    "sysctls": "--sysctl",
 }
 """Platform keys of molecule.yml and the options of `docker run` that mean the same."""
 
@@ -110,6 +112,9 @@ def _docker_options(platform: dict[str, Any], file: Path) -> list[str]:
     words = ["--hostname", HOST_NAME]
     for key, option in _OPTIONS.items():
         values = platform.get(key, [])
+        if isinstance(values, dict):
+            # Where the kernel has no IPv6, no container starts with a setting of it; create.yml leaves it out as well.
+            values = [f"{name}={value}" for name, value in values.items() if kernel.has_setting(name)]
         for value in [values] if isinstance(values, str) else values:
             words += [option, value]
     return words

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from tdi.errors import TdiError
 from tdi.images import platforms
+from tdi.machines import kernel
 from tdi.outside import apt, docker
 from tdi.outside.screen import out
 from tdi.project import Project
@@ -92,11 +93,23 @@ def _engine() -> list[Requirement]:
         return [Requirement("docker engine", met=False, found=error.what, remedy=error.remedy)]
     text = f"{engine.version} at {engine.endpoint}, {engine.architecture}, cgroup v{engine.cgroup_version}"
     found = [Requirement("docker engine", met=True, found=text)]
+    if engine.endpoint.startswith("unix://"):
+        found.append(_kernel())
     if Path(engine.data_root).is_dir() and engine.endpoint.startswith("unix://"):
         free = shutil.disk_usage(engine.data_root).free / 2**30
         remedy = f"free {_SMALLEST_DISK} GiB there (docker system df; make clean)"
         found.append(Requirement("disk", free >= _SMALLEST_DISK, f"{free:.0f} GiB free in {engine.data_root}", remedy))
     return found
+
+
+def _kernel() -> Requirement:
+    """What services on machines find in the kernel of this host; roles that need none of what it lacks are tested."""
+    lacks = kernel.lacks()
+    text = "IPv6 and user namespaces, for the services of machines"
+    if lacks:
+        said = (f"{lack.what} ({lack.stopped} do not start on machines; {lack.remedy})" for lack in lacks)
+        text = ", ".join(said)
+    return Requirement("kernel", met=True, found=text)
 
 
 def _root_file_systems() -> Requirement:

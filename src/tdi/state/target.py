@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from tdi import __version__
+from tdi.collector.answers import reads
 from tdi.errors import TdiError
 from tdi.outside import docker, process
 from tdi.state.program import program
@@ -186,10 +187,11 @@ def _probe(probe: Mapping[str, Any]) -> dict[str, Any]:
     """Return a probe's declaration, checked.
 
     `name` and `command` (a list of words) are needed; `timeout` is in seconds; `drop` (patterns of lines), `replace`
-    (pattern and replacement) and `sort` make its output comparable.
+    (pattern and replacement) and `sort` make its output comparable. `reads` lists what the service of `unit` reads as
+    it starts or reloads, by absolute paths; a JSON object that the probe prints may say the same of its parts.
     """
     name = probe.get("name")
-    if unknown := sorted(set(probe) - {"name", "command", "timeout", "drop", "replace", "sort"}):
+    if unknown := sorted(set(probe) - {"name", "command", "timeout", "drop", "replace", "sort", "reads", "unit"}):
         raise TdiError(f"The probe {name!r} has an unknown key {unknown[0]!r}.")
     words = probe.get("command")
     if not isinstance(name, str) or not isinstance(words, list) or not words:
@@ -200,6 +202,10 @@ def _probe(probe: Mapping[str, Any]) -> dict[str, Any]:
         seconds = float(probe.get("timeout", 10))
     except (re.error, TypeError, ValueError, IndexError):
         raise TdiError(f"The probe {name!r} has a pattern or a timeout that cannot be used.") from None
+    try:
+        reads(probe)
+    except ValueError as error:
+        raise TdiError(f"The probe {name!r} cannot be used: {error}.") from None
     return {**probe, "command": [str(word) for word in words], "timeout": seconds}
 
 

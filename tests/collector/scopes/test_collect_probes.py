@@ -1,7 +1,9 @@
 """What the role's own commands say."""
 
+import json
 import time
 
+import pytest
 from by_program import collect
 
 
@@ -41,3 +43,27 @@ def test_a_probe_without_end_is_stopped(root):
     assert "endless: more than" in found["reason"]
     assert "slow: no end" in found["reason"]
     assert found["objects"]["fine"] == {"status": 0, "text": "x"}
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ({"unit": "x.service", "reads": ["/etc/x", "etc/y"]}, '"etc/y" is none'),
+        ({"unit": "x.service", "reads": "/etc/x"}, '"/etc/x" is none'),
+        ({"unit": "x.service", "reads": [["/etc/x"]]}, "is none"),
+        ({"unit": "x.service", "reads": {}}, "{} is none"),
+        ({"reads": ["/etc/x"]}, "`reads` needs the `unit`"),
+    ],
+)
+def test_a_probe_whose_reads_are_no_paths_leaves_its_scope_incomplete_and_says_so(root, part, said):
+    probe = {"name": "x", "command": ["echo", json.dumps({"files": part})]}
+    found = collect(root, scopes=["probes"], probes=[probe])["probes"]
+    assert found["status"] == "partial"
+    assert found["reason"].startswith("probe x: files: ")
+    assert said in found["reason"]
+
+
+def test_a_probe_that_says_what_is_read_is_complete(root):
+    probe = {"name": "x", "command": ["echo", '{"files": {"unit": "x.service", "reads": ["/etc/x"]}}']}
+    found = collect(root, scopes=["probes"], probes=[{**probe, "unit": "y.service", "reads": ["/etc/y/"]}])["probes"]
+    assert (found["status"], found["objects"]["x/files"]["reads"]) == ("ok", ["/etc/x"])

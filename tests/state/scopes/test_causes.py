@@ -197,6 +197,63 @@ def test_a_unit_that_also_has_another_drop_in_stays_a_finding(tmp_path: Path):
     assert ("systemd", "a.service", Kind.CHANGED) in said(comparison)
 
 
+WANTS = "/etc/systemd/system/{}.target.wants"
+
+
+def enabled(*targets: str, unit: str = "x.timer") -> dict[str, dict[str, object]]:
+    """The links by which a unit is wanted by targets, with the directories that they are in."""
+    return {
+        **{WANTS.format(target): directory() for target in targets},
+        **{f"{WANTS.format(target)}/{unit}": link(f"/etc/systemd/system/{unit}") for target in targets},
+    }
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "key"),
+    [
+        (("timers",), ("multi-user",), "multi-user.target.wants/x.timer"),
+        (("timers", "a", "b"), ("multi-user", "b"), "multi-user.target.wants/x.timer"),
+        (("timers", "multi-user"), ("multi-user",), "timers.target.wants/x.timer"),
+    ],
+)
+def test_a_unit_that_was_not_enabled_anew_is_one_finding_that_says_so(tmp_path: Path, new, old, key):
+    always = {WANTS.format("multi-user"): directory()}
+    finding = only_finding(
+        compared(tmp_path, {"files": {**enabled(*new), **always}}, {"files": {**always, **enabled(*old)}})
+    )
+    assert finding.key == f"/etc/systemd/system/{key}"
+    assert "`systemctl reenable x.timer`" in finding.action
+
+
+def test_two_units_that_share_a_directory_are_a_finding_each(tmp_path: Path):
+    new = {**enabled("timers"), **enabled("timers", unit="y.timer")}
+    old = {**enabled("multi-user"), **enabled("multi-user", unit="y.timer")}
+    new[WANTS.format("multi-user")] = directory()
+    findings = compared(tmp_path, {"files": new}, {"files": old}).findings
+    assert {finding.key.rpartition("/")[2] for finding in findings} == {"x.timer", "y.timer"}
+    assert all("reenable" in finding.action for finding in findings)
+    assert len(findings) == 2
+
+
+def test_two_units_that_a_new_directory_wants_are_named_in_one_finding(tmp_path: Path):
+    new = {**enabled("timers"), **enabled("timers", unit="y.timer")}
+    assert (
+        "`systemctl reenable x.timer y.timer`" in only_finding(compared(tmp_path, {"files": new}, {"files": {}})).action
+    )
+
+
+def test_a_link_to_a_unit_that_is_gone_is_not_enabled_anew(tmp_path: Path):
+    always = {WANTS.format("multi-user"): directory()}
+    found = compared(tmp_path, {"files": always}, {"files": {**always, **enabled("multi-user")}})
+    assert "reenable" not in only_finding(found).action
+
+
+def test_an_edited_unit_explains_its_links_only_where_it_was_enabled_otherwise(tmp_path: Path):
+    units = [{"x.timer": {**UNIT, "enablement": state}} for state in ("disabled", "enabled")]
+    found = compared(tmp_path, {"files": {}, "systemd": units[0]}, {"files": enabled("timers"), "systemd": units[1]})
+    assert only_finding(found).key == "x.timer"
+
+
 def test_what_is_enabled_with_a_unit_goes_with_it(tmp_path: Path):
     unit = {**UNIT, "properties": {"Also": ["x.socket"], "Alias": ["dbus-x.service"]}}
     off, on = (

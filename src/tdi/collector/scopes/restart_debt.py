@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import re
 import time
 
+from tdi.collector.answers import read_by_units
 from tdi.collector.configuration import significant
-from tdi.collector.leftovers import original
+from tdi.collector.leftovers import is_left
 from tdi.collector.procfs import all_processes
 from tdi.collector.scope import Scope
 from tdi.collector.systemd import unit_states
@@ -85,6 +87,36 @@ def unit_debt(machine: Machine, group: list[Process], newest: dict[str, float]) 
             reasons.add("configuration-newer:" + file.lstrip("-"))
     if known.get("NeedDaemonReload") == "yes":
         reasons.add("unit-changed")
+    reads = read_by_units(machine).get(name)
+    return reasons | (known_debt(machine, reads, limit) if reads else likely_debt(machine, group, limit))
+
+
+def known_debt(machine: Machine, reads: set[str], limit: float) -> set[str]:
+    """What a unit reads, as a probe says, and what has been written since, or is gone from where a pattern looks."""
+    reasons = set()
+    for path in sorted(reads):
+        directory, _, pattern = path.rpartition("/")
+        if "*" not in pattern:
+            reasons |= newer_file(machine, path, limit)
+            continue
+        names = fnmatch.filter(machine.names(directory), pattern)
+        for name in (name for name in names if not name.startswith(".") or pattern.startswith(".")):
+            reasons |= newer_file(machine, directory + "/" + name, limit)
+        if lost_something(machine, directory, limit):
+            reasons.add("configuration-removed:" + directory)
+    return reasons
+
+
+def newer_file(machine: Machine, path: str, limit: float) -> set[str]:
+    """Why a file that is read, or the one that it is a link to, is not in force: it was written after `limit`."""
+    both = {path, os.path.realpath(machine.prefix + path)[len(machine.prefix) :]}
+    return {"configuration-newer:" + each for each in both if changed_after(machine, each, limit)}
+
+
+def likely_debt(machine: Machine, group: list[Process], limit: float) -> set[str]:
+    """What is called like a unit or its program in /etc, or named by its arguments, and has been written since."""
+    name = group[0].unit
+    reasons: set[str] = set()
     stem = name.rpartition(".")[0].partition("@")[0]
     program = os.path.basename(group[0].program.replace(" (deleted)", ""))
     stems = {stem} if INTERPRETERS.match(program) else {stem, program}
@@ -98,26 +130,26 @@ def unit_debt(machine: Machine, group: list[Process], newest: dict[str, float]) 
             if changed_after(machine, path, limit):
                 reasons.add("configuration-newer:" + path)
             continue
-        # What dpkg or ucf left beside a file is a finding of its own, and no program reads it by that name. A directory
-        # that changed although nothing in it did has lost something.
+        # What dpkg, an editor or Ansible left beside a file is no configuration: no program reads it by that name.
         for directory, below, names in os.walk(path):
             below.sort()
             newer = [name for name in sorted(names) if changed_after(machine, os.path.join(directory, name), limit)]
             for child in newer:
-                if len(reasons) < 50 and not original(child):
+                if len(reasons) < 50 and not is_left(child):
                     reasons.add("configuration-newer:" + os.path.join(directory, child))
-            if not newer and lost_something(machine, directory, below, limit):
+            if not newer and lost_something(machine, directory, limit):
                 reasons.add("configuration-removed:" + directory)
     return reasons
 
 
-def lost_something(machine: Machine, directory: str, below: list[str], moment: float) -> bool:
-    """Whether names were written in a directory after `moment`, though not those of the directories in it."""
+def lost_something(machine: Machine, directory: str, moment: float) -> bool:
+    """Whether a directory changed after `moment` although nothing that is in it did, so that something is gone."""
     try:
         changed = os.lstat(machine.prefix + directory).st_mtime > moment
+        names = os.listdir(machine.prefix + directory) if changed else []
     except OSError:
         return False
-    return changed and not any(changed_after(machine, os.path.join(directory, name), moment) for name in below)
+    return changed and not any(changed_after(machine, os.path.join(directory, name), moment) for name in names)
 
 
 def unit_begin(group: list[Process]) -> float:

@@ -10,6 +10,9 @@ from tdi.state.scopes.scope import Scope, Stage
 SAYS = "says"
 """The attribute in which an object of a probe says what paths mean to the service: path → a clause of a sentence."""
 
+READS = "reads"
+"""The attribute in which it says what the service reads as it starts: it follows from the configuration."""
+
 
 def meanings_of(a: RecordFile, b: RecordFile) -> dict[Kind, dict[str, str]]:
     """What the probes of the machine that has an object say of paths: "says" of their objects, path → a clause.
@@ -67,6 +70,6 @@ PROBES = Scope(
     "probes",
     "probe",
     severity=Severity.SERVICE,
-    implied=frozenset({SAYS}),
+    implied=frozenset({SAYS, READS}),
     follows={Stage.ANSWERS: (probe_parts,)},
 )

@@ -10,6 +10,7 @@ from tdi.state.finding import Difference, Kind, Severity
 from tdi.state.fold.facts import RUNLEVEL_LINK, UNIT_STATE, template_of, unit_of
 from tdi.state.fold.tree import Tree
 from tdi.state.record import RecordFile, ScopeStatus
+from tdi.state.scopes.enabling import enabled_anew
 from tdi.state.scopes.entries import make_entry
 from tdi.state.scopes.scope import Broken, Cause, Scope, Stage, Wrong
 
@@ -311,7 +312,7 @@ SYSTEMD = Scope(
         ),
     ),
     advice=Advice(make_entry, _remove, _mend),
-    follows={Stage.UNITS: (shared_drop_ins, lost_programs, unit_files, unit_effects)},
+    follows={Stage.UNITS: (shared_drop_ins, lost_programs, unit_files, unit_effects, enabled_anew)},
     checks=(('"active":', _failed), ('"need_reload":', _needs_reload)),
     looks=(_dangling,),
 )

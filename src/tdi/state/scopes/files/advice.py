@@ -6,10 +6,14 @@ from typing import Any
 from tdi.collector.leftovers import original
 from tdi.state.advice import ABSENT, WHOLE, Case, bring_back, joined, make_other, quoted
 from tdi.state.fold.facts import is_modified_conffile, package_of, unit_of
+from tdi.state.scopes.enabling import enable_anew
 
 
 def make(case: Case) -> str:
     """What to do about a file that only the first machine has."""
+    anew = enable_anew(case)
+    if anew:
+        return anew
     return bring_back(case, [case.head]) or f"{make_other(case)} Where no task makes it, add one that removes it."
 
 
@@ -19,6 +23,9 @@ def remove(case: Case) -> str:
     file = original(path)
     if file:
         return merge(file, path)
+    anew = enable_anew(case)
+    if anew:
+        return anew
     unit = unit_of(path)
     if unit and case.head.present.get("type") == "link" and path.startswith("/etc/systemd/"):
         return (
