@@ -12,6 +12,7 @@ from tdi.errors import TdiError
 from tdi.state.compare import Result, compare
 from tdi.state.finding import Kind, Severity
 from tdi.state.record import RecordFile, ScopeHeader, ScopeStatus, write_record
+from tdi.state.reports import verdict
 from tdi.state.rules import Rules
 
 MACHINE = {
@@ -204,3 +205,15 @@ def test_one_machine_recorded_twice_shares_its_secrets_with_itself(tmp_path: Pat
         record(tmp_path / "b", machine, target="docker://x", hostname=hostname) as b,
     ):
         assert compare(a, b).result is result
+
+
+def test_what_was_not_walked_on_one_machine_is_not_compared_and_named(tmp_path: Path):
+    layer = "/var/lib/docker/overlay2/layer"
+    walked = {"files": {"/var/lib/docker": directory(), layer: file(), "/var/lib/dockerish": file()}}
+    other = {"files": {"/var/lib/docker": directory()}}
+    left_out = {"/var/lib/docker": "docker"}
+    with record(tmp_path / "a.json", walked) as a, record(tmp_path / "b.json", other, not_walked=left_out) as b:
+        comparison = compare(a, b, names=NAMES)
+    assert only_finding(comparison).key == "/var/lib/dockerish"
+    assert comparison.as_json()["not_walked"] == ["/var/lib/docker"]
+    assert "/var/lib/docker (storage of containers" in verdict(comparison)[2]

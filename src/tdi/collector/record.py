@@ -101,7 +101,9 @@ def record(settings: Settings, output: IO[bytes]) -> None:
     elif with_files:
         lines = files.finish()
         from tdi.collector.files.meanings import Meanings, originals  # noqa: PLC0415
+        from tdi.collector.files.storage import storage  # noqa: PLC0415
 
+        head["not_walked"] = storage(machine)
         Meanings(files.paths, lines, told.get("services", {}), originals(machine)).apply()
         scopes["files"] = (files.status, files.reason, lines)
         seconds["files"] = round(files_done - began, 3)

@@ -13,13 +13,14 @@ class Settings:
     """What the caller asks for; every part may be left out of the JSON object."""
 
     def __init__(self, given: dict[str, Any], baseline: bytes = b"") -> None:
-        unknown = set(given) - {"text", "probes", "exclude", "scopes", "root", "make_baseline", "lifeline"}
+        unknown = set(given) - {"text", "probes", "exclude", "include", "scopes", "root", "make_baseline", "lifeline"}
         if unknown:
             raise ValueError("unknown settings: " + ", ".join(sorted(unknown)))
         self.root = given.get("root") or "/"
         self.prefix = "" if self.root == "/" else self.root.rstrip("/")
         self.text = [re.compile(pattern) for pattern in given.get("text") or []]
         self.exclude = list(given.get("exclude") or [])
+        self.include = list(given.get("include") or [])
         self.probes = list(given.get("probes") or [])
         self.scopes = given.get("scopes")
         self.make_baseline = bool(given.get("make_baseline"))

@@ -303,6 +303,12 @@ def read_meta(path: Path) -> dict[str, Any]:
             raise DamagedRecordError(path) from None
 
 
+def not_walked(record: RecordFile) -> list[tuple[str, str]]:
+    """The directories whose contents are not in a record, and whose storage each is."""
+    said = record.meta.get("not_walked") or {}
+    return sorted((str(path), str(engine)) for path, engine in said.items())
+
+
 Scopes = Mapping[str, tuple[ScopeHeader, Iterable[tuple[str, Mapping[str, Any]]]]]
 
 

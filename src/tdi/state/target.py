@@ -103,6 +103,7 @@ def record(
     meta: Mapping[str, Any] | None = None,
     scopes: Sequence[str] | None = None,
     exclude: Sequence[str] = (),
+    include: Sequence[str] = (),
     baseline: Path | None = None,
     seconds: float = SECONDS,
 ) -> RecordFile:
@@ -110,7 +111,8 @@ def record(
 
     `text` are anchored regular expressions of the configuration files whose text is kept, `probes` the commands to run
     (see `_probe`), `meta` what the caller knows (key, platform, scenario), `scopes` the only scopes wanted, `exclude`
-    directories that are not walked. `baseline` is a file that keeps the hashes for the next record of the same machine,
+    directories that are not walked, `include` storage of container engines that is. `baseline` is a file that keeps the
+    hashes for the next record of the same machine,
     or of another one of the same image on the same engine: files that are untouched since are not read again, and
     `meta.hashed.reused` counts them. It is read where it exists, and written anew. When a file counts as untouched, and
     why that can be trusted, is written down in the collector. `output` appears only when the record is complete; `.gz`
@@ -123,6 +125,7 @@ def record(
         "text": [_pattern(pattern) for pattern in text],
         "probes": [_probe(probe) for probe in probes],
         "exclude": list(exclude),
+        "include": [_directory(path) for path in include],
     }
     if scopes is not None:
         known = sorted(schema()["properties"]["scopes"]["properties"])
@@ -207,6 +210,12 @@ def _probe(probe: Mapping[str, Any]) -> dict[str, Any]:
     except ValueError as error:
         raise TdiError(f"The probe {name!r} cannot be used: {error}.") from None
     return {**probe, "command": [str(word) for word in words], "timeout": seconds}
+
+
+def _directory(path: str) -> str:
+    if not path.startswith("/"):
+        raise TdiError(f"{path!r} is no directory that can be walked.", "Name it from the root: /var/lib/docker.")
+    return path
 
 
 def command(machine: Target, settings: Mapping[str, Any], length: int) -> list[str]:

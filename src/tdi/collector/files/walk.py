@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from tdi.collector.files.hosts import HOSTS
+from tdi.collector.files.storage import storage
 from tdi.collector.mountinfo import LEFT_OUT, mounts
 
 TYPE_CHECKING = False
@@ -42,7 +43,8 @@ class Walk:
         self.root = os.fsencode(machine.prefix)
         stops = (not_walked(machine) - set(EMPTIED)) | set(LEFT_OUT) | set(machine.settings.exclude)
         self.stops = {self.root + os.fsencode(stop) for stop in stops}
-        self.emptied = {self.root + os.fsencode(path) for path in EMPTIED}
+        # The directories are recorded, not what is in them.
+        self.emptied = {self.root + os.fsencode(path) for path in (*EMPTIED, *storage(machine))}
         self.errors: list[str] = []
         self.fed = 0
 

@@ -8,7 +8,7 @@ import click
 from tdi.commands.state.options import FILE
 from tdi.errors import ExitCode
 from tdi.outside import console
-from tdi.state.record import TEXTS
+from tdi.state.record import TEXTS, not_walked
 from tdi.state.target import record as record_target
 
 
@@ -17,6 +17,7 @@ from tdi.state.target import record as record_target
 @click.option("-o", "--output", required=True, type=FILE, help="The record; compressed if it ends in .gz.")
 @click.option("--text", multiple=True, metavar="REGEX", help="Keep the text of files with such paths (^…$).")
 @click.option("--exclude", multiple=True, metavar="DIRECTORY", help="Do not walk this directory.")
+@click.option("--include", multiple=True, metavar="DIRECTORY", help="Walk this storage of a container engine, too.")
 @click.option("--scope", "scopes", multiple=True, metavar="NAME", help="Record only these scopes.")
 @click.option("--probes", type=FILE, help="A file with probes, and texts to keep: see docs/state.md.")
 @click.option("--baseline", type=FILE, help="Hash only files that changed since; the file is made, and kept current.")
@@ -26,6 +27,7 @@ def command(
     *,
     text: tuple[str, ...],
     exclude: tuple[str, ...],
+    include: tuple[str, ...],
     scopes: tuple[str, ...],
     baseline: Path | None,
     probes: Path | None,
@@ -41,17 +43,21 @@ def command(
         output,
         text=texts,
         exclude=exclude,
+        include=include,
         scopes=scopes or None,
         baseline=baseline,
         probes=declared["probes"],
     ) as made:
         objects = sum(made.counts.values())
         reused = made.meta["hashed"]["reused"]
+        left = [
+            f"Not walked: {path}, the storage of {engine}; --include {path} does." for path, engine in not_walked(made)
+        ]
         missing = [f"{name} is {scope.status}: {scope.reason}" for name, scope in made.scopes.items() if scope.reason]
     console.say(f"{objects:,} objects of {target} are in {output}.")
     if reused:
         console.say(f"{reused:,} files are as they were in {baseline} and were not read again.")
-    for line in missing:
+    for line in (*left, *missing):
         console.say(line)
     return ExitCode.HOLDS
 

@@ -53,6 +53,10 @@ def verdict(comparison: Comparison) -> tuple[str, str, str]:
     if comparison.from_bases:
         second = second[:-1] + f"; {amount(len(comparison.from_bases), 'finding')} from the base images alone."
     missing = "; ".join(f"{scope}: {reason}" for scope, reason in sorted(comparison.not_compared.items()))
+    if comparison.not_walked:
+        paths = ", ".join(comparison.not_walked)
+        storage = f"what is in {paths} (storage of containers, --include walks it)"
+        missing = f"{missing}; {storage}" if missing else storage
     return first, second, f"Not compared: {missing or 'nothing'}."
 
 
