@@ -44,8 +44,8 @@ class Process:
         self.program = ""
         self.sockets: set[str] = set()
         self.replaced: list[str] = []
-        # Whether its files are the machine's own: those of a process in a container are not.
-        self.at_home = False
+        # Whether its files are the machine's own, as far as can be seen: those of a process in a container are not.
+        self.at_home = True
         # What it holds open for writing, or maps so that others see it.
         self.written: set[str] = set()
 

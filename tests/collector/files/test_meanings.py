@@ -108,6 +108,18 @@ def test_a_directory_may_be_shared_with_the_services_group():
     assert data_of("/var/cache/app/x", file(owner="app"), {**shared, "group": "adm"}) is None
 
 
+def test_what_is_in_a_services_directory_may_be_in_one_of_roots_there():
+    files = {
+        "/var/lib/app": directory(),
+        "/var/lib/app/run": directory(owner="root"),
+        "/var/lib/app/run/boot.1": directory(),
+        "/var/lib/other": directory(owner="root"),
+        "/var/lib/other/app": directory(),
+        "/var/lib/loose": file(owner="app"),
+    }
+    assert [path for path, each in told(files).items() if "data_of" in each] == ["/var/lib/app/run/boot.1"]
+
+
 def test_what_a_service_of_root_holds_open_for_writing_is_its_data():
     files = {
         "/var/lib/root-app/db": file(),

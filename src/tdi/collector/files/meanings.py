@@ -70,8 +70,8 @@ class Meanings:
         }
         owners = b"|".join(map(re.escape, self.users))
         self.by_user = re.compile(b'"owner":(%s)' % owners if owners else b"(?!)")
-        # Directory → its owner, group and mode.
-        self.directories: dict[str, tuple[bytes, bytes, int]] = {}
+        # Directory and user → whether it is among the user's data.
+        self.directories: dict[tuple[str, bytes], bool] = {}
 
     def apply(self) -> None:
         """Replace the lines of the files that are more than their content says."""
@@ -164,18 +164,23 @@ class Meanings:
         user = first_of(self.by_user, line)
         if not user or not path.startswith(DATA) or not WRITTEN.search(line):
             return ""
-        unit, group = self.users[user]
-        owner, shared_with, mode = self.directory(path.rpartition("/")[0])
-        # A directory that is the user's, or that the user's group may write to.
-        return unit if owner == user or (shared_with == group and mode & 0o020) else ""
+        return self.users[user][0] if self.is_data(path.rpartition("/")[0], user) else ""
 
-    def directory(self, path: str) -> tuple[bytes, bytes, int]:
-        """Owner, group and mode of a directory."""
-        if path not in self.directories:
-            number = self.place(path)
+    def is_data(self, directory: str, user: bytes) -> bool:
+        """Whether a directory, or one that it is in, is a user's, or one that the user's group may write to."""
+        found = self.directories.get((directory, user))
+        above = directory
+        while found is None:
+            number = self.place(above)
             line = b"" if number is None else self.lines[number]
-            self.directories[path] = first_of(OWNER, line), first_of(GROUP, line), int(first_of(MODE, line) or b"0", 8)
-        return self.directories[path]
+            shared = first_of(GROUP, line) == self.users[user][1] and int(first_of(MODE, line) or b"0", 8) & 0o020
+            if shared or first_of(OWNER, line) == user:
+                found = True
+            elif above + "/" in DATA:
+                found = False
+            above = above.rpartition("/")[0]
+        self.directories[directory, user] = found
+        return found
 
 
 def first_of(pattern: re.Pattern[bytes], line: bytes) -> bytes:
