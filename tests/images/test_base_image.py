@@ -155,7 +155,8 @@ def test_a_public_image_of_another_architecture_is_an_error(checkout: Project, d
 
 
 def _name(checkout: Project, platform: str) -> str:
-    return f"tdi-base:{platform}-amd64-{base_image.fingerprint([checkout.shared / 'Dockerfile'])[:8]}"
+    made_of = [checkout.shared / "Dockerfile", checkout.shared / "identity.sh"]
+    return f"tdi-base:{platform}-amd64-{base_image.fingerprint(made_of)[:8]}"
 
 
 @pytest.mark.usefixtures("serves")
@@ -175,9 +176,10 @@ def test_a_base_image_that_is_there_is_used_again_and_says_what_it_was_made_from
 
 
 @pytest.mark.usefixtures("serves")
-def test_another_dockerfile_is_another_base_image(checkout: Project, docker):
+@pytest.mark.parametrize("changed", ["Dockerfile", "identity.sh"])
+def test_another_dockerfile_is_another_base_image(checkout: Project, docker, changed: str):
     engine = docker({_name(checkout, "ubuntu-24.04"): "amd64", "ubuntu:24.04": "amd64"})
-    with (checkout.shared / "Dockerfile").open("a") as file:
+    with (checkout.shared / changed).open("a") as file:
         file.write("# changed\n")
     base_image.ensure(checkout)
     assert called(engine, "build")

@@ -713,7 +713,7 @@ FAULTS = (
         ("hosts line", "echo '192.0.2.9 old.example.org' >> /etc/hosts", "files", "/etc/hosts", "changed"),
         ("one more suite", "sed -n 's/trixie main/trixie-backports main/p' /etc/apt/sources.list > /tmp/suite; cat /tmp/suite >> /etc/apt/sources.list", "apt", "source:deb * trixie-backports", "only-b"),
         ("two sources in a new file", "printf 'deb http://a.example.org/ x main\\ndeb http://b.example.org/ y main\\n' > /etc/apt/sources.list.d/two.list", "apt", "source:deb http://a.example.org/ x", "only-b"),
-        ("library package removed by force", "dpkg --remove --force-depends libmnl0 > /dev/null 2>&1", "packages", "libmnl0", "only-a", "libmnl0"),
+        ("library package removed by force", "dpkg --remove --force-depends libtirpc3t64 > /dev/null 2>&1", "packages", "libtirpc3t64", "changed", "libtirpc3t64"),
         ("unit not enabled anew", "mkdir /etc/systemd/system/basic.target.wants; mv /etc/systemd/system/multi-user.target.wants/u3.service /etc/systemd/system/basic.target.wants/; systemctl daemon-reload", "files", "/etc/systemd/system/basic.target.wants/u3.service", "only-b", "enablement"),
         ("user unit in a home", "mkdir -p /home/ulla/.config/systemd/user; echo x > /home/ulla/.config/systemd/user/x.service; chown -R ulla: /home/ulla/.config", "files", "/home/ulla/.config", "only-b"),
         ("preload with its library", "cp /usr/lib/x86_64-linux-gnu/libmnl.so.0.2.0 /usr/local/lib/evil.so 2>/dev/null || echo x > /usr/local/lib/evil.so; echo /usr/local/lib/evil.so > /etc/ld.so.preload", "files", "/etc/ld.so.preload", "only-b"),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tdi.errors import TdiError
-from tdi.images import platforms
+from tdi.images import identity, platforms
 from tdi.images.platforms import Platform, Platforms
 from tdi.machines.locks import only_one
 from tdi.outside import apt, docker, process
@@ -65,14 +65,14 @@ def _stand_in(project: Project, table: Platforms, engine: docker.Engine) -> Base
 
 
 def _name(project: Project, platform: Platform, engine: docker.Engine) -> str:
-    key = fingerprint([project.shared / "Dockerfile"])[:8]
+    key = fingerprint([project.shared / "Dockerfile", identity.script(project)])[:8]
     return f"tdi-base:{platform.name}-{engine.architecture}-{key}"
 
 
 def _existing(project: Project, platform: Platform, engine: docker.Engine) -> BaseImage | None:
     name = _name(project, platform, engine)
-    identity = docker.image_id(name)
-    if identity is None:
+    image = docker.image_id(name)
+    if image is None:
         return None
     facts = docker.image_facts(name)
     if facts["Architecture"] != engine.architecture:
@@ -81,7 +81,7 @@ def _existing(project: Project, platform: Platform, engine: docker.Engine) -> Ba
             f"Remove it (docker rmi {name}); the next run builds the right one.",
         )
     labels = facts["Config"]["Labels"] or {}
-    return BaseImage(platform.name, identity, name, labels.get("tdi.origin", ""), labels.get("tdi.reason", ""))
+    return BaseImage(platform.name, image, name, labels.get("tdi.origin", ""), labels.get("tdi.reason", ""))
 
 
 def _build(project: Project, table: Platforms, chosen: Platform | None, engine: docker.Engine) -> BaseImage:
@@ -100,11 +100,10 @@ def _build(project: Project, table: Platforms, chosen: Platform | None, engine: 
     project.prepare_artifacts()
     log = project.artifacts / f"base-image-{platform.name}.log"
     log.unlink(missing_ok=True)
+    arguments = {"ORIGIN": origin, "IDENTITY": identity.script(project).read_text(encoding="utf-8")}
     with tempfile.TemporaryDirectory() as empty_context:
-        identity = docker.build(
-            Path(empty_context), project.shared / "Dockerfile", name, {"ORIGIN": origin}, labels, log
-        )
-    return BaseImage(platform.name, identity, name, origin, reason)
+        image = docker.build(Path(empty_context), project.shared / "Dockerfile", name, arguments, labels, log)
+    return BaseImage(platform.name, image, name, origin, reason)
 
 
 def _origin(table: Platforms, chosen: Platform | None, engine: docker.Engine) -> tuple[Platform, str, str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tdi import settings
 from tdi.errors import TdiError
+from tdi.images import identity
 from tdi.images.base_image import ROLE_LABEL, BaseImage
 from tdi.machines import lifecycle
 from tdi.machines.locks import only_one
@@ -24,7 +25,7 @@ from tdi.project import Project, fingerprint
 _MAIN = ("main", "origin/main")
 """Where production is deployed from, the first of them that is there."""
 
-_RECIPE = "4"
+_RECIPE = "5"
 """Goes up when the way of building changes, so that images of the old way are not taken for new ones."""
 
 RELEASE_ONLY = """\
@@ -111,15 +112,15 @@ def ensure(project: Project, base: BaseImage, before: Before | None = None) -> P
         key = hashlib.sha256("\0".join(ingredients).encode()).hexdigest()[:16]
         name = f"tdi-production:{base.platform}-{key}"
         source = f"{before.revision[:7]}, {before.reason}" if before.revision else before.reason
-        identity = docker.image_id(name)
-        if identity:
-            return ProductionImage(identity, name, source, built=False)
+        image = docker.image_id(name)
+        if image:
+            return ProductionImage(image, name, source, built=False)
         with only_one(f"production-{key}", "another run builds the same production image"):
-            identity = docker.image_id(name)
-            if identity is None:
+            image = docker.image_id(name)
+            if image is None:
                 say(f"Building the production image {name} ({source})")
-                identity = _build(project, base, before, roles, playbook, name)
-        return ProductionImage(identity, name, source, built=True)
+                image = _build(project, base, before, roles, playbook, name)
+        return ProductionImage(image, name, source, built=True)
 
 
 def _role_as_it_stood(project: Project, before: Before, tree: Path) -> tuple[Path, Path]:
@@ -136,8 +137,8 @@ def _role_as_it_stood(project: Project, before: Before, tree: Path) -> tuple[Pat
 def _pulled(name: str) -> ProductionImage:
     engine = docker.engine()
     pulled = docker.pull(name)
-    identity = docker.image_id(name)
-    if not pulled.ok or identity is None:
+    image = docker.image_id(name)
+    if not pulled.ok or image is None:
         raise TdiError(
             f"TDI_PRODUCTION_IMAGE: {name} cannot be pulled: {pulled.last_line}",
             "Correct the name or log in to its registry; unset it to build production from the former role.",
@@ -145,7 +146,7 @@ def _pulled(name: str) -> ProductionImage:
     architecture = docker.image_facts(name)["Architecture"]
     if architecture != engine.architecture:
         raise TdiError(f"TDI_PRODUCTION_IMAGE: {name} is for {architecture}, the engine needs {engine.architecture}.")
-    return ProductionImage(identity, name, f"pulled, {_digest(name)}", built=False)
+    return ProductionImage(image, name, f"pulled, {_digest(name)}", built=False)
 
 
 def _digest(name: str) -> str:
@@ -177,6 +178,7 @@ def _build(project: Project, base: BaseImage, before: Before, roles: Path, playb
             raise TdiError(f"Production could not be provisioned ({before.reason}): {what}", f"The log: {log}")
         docker.execute(machine, ["rm", PIN_FILE])
         docker.execute(machine, ["apt-get", "clean"])
+        command = identity.forget(project, machine)
         docker.stop(machine)
         return docker.commit(
             machine,
@@ -190,6 +192,7 @@ def _build(project: Project, base: BaseImage, before: Before, roles: Path, playb
                 WROTE_LABEL: json.dumps(only.wrote).replace("$", "\\$"),
                 "tdi.created": datetime.now(UTC).isoformat(timespec="seconds"),
             },
+            command,
         )
 
 

@@ -205,9 +205,11 @@ def stop(name: str, timeout: int = 20) -> None:
     process.run(["docker", "stop", "--time", str(timeout), name], timeout=timeout + 30)
 
 
-def commit(name: str, tag: str, labels: Mapping[str, str]) -> str:
-    """Make an image of a container and return its id."""
+def commit(name: str, tag: str, labels: Mapping[str, str], command: Sequence[str] = ()) -> str:
+    """Make an image of a container and return its id; `command`, if any, is what its own containers begin with."""
     changes = [word for key, value in labels.items() for word in ("--change", f"LABEL {key}={json.dumps(value)}")]
+    if command:
+        changes += ["--change", f"CMD {json.dumps([*command])}"]
     done = process.run(["docker", "commit", *changes, name, tag], timeout=300)
     return done.stdout.strip()
 

@@ -53,6 +53,8 @@ def processes(machine: Machine, scope: Scope) -> None:
             "user": names[0] if len(names) == 1 else names,
             "count": next(iter(shown.values())) if len(shown) == 1 else shown,
         }
+        if "auto" in shown.values():
+            attributes["counted"] = next(iter(counts.values())) if len(counts) == 1 else counts
         held = {process.capabilities for process in group if process.capabilities}
         if held:
             attributes["capabilities"] = sorted(

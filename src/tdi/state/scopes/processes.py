@@ -1,10 +1,13 @@
 """What runs."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 from tdi.state import words
 from tdi.state.advice import FIND, Advice, Case, mend_other
-from tdi.state.finding import Difference, Kind, Severity
+from tdi.state.finding import Difference, Kind, Names, Severity
 from tdi.state.fold.facts import said_files
 from tdi.state.fold.tree import Tree
 from tdi.state.scopes import restart_debt
@@ -34,7 +37,28 @@ def _in_plan(head: Difference) -> str:
     reasons = "restart_debt" in head.attributes and (head.b or {}).get("restart_debt")
     if reasons:
         return f"needs a restart: {words.show([restart_debt.debt(str(reason)) for reason in reasons])}"
-    return "restarted" if head.attributes == ("restart_debt",) else words.in_plan(head)
+    if head.attributes == ("restart_debt",):
+        return "restarted"
+    a, b = ({**side, "count": _numbers(side)} if side else None for side in (head.a, head.b))
+    return words.in_plan(replace(head, a=a, b=b))
+
+
+def _numbers(side: Mapping[str, Any] | None) -> Any:
+    """How many processes there were, also where the record compares that as `auto`."""
+    said = side or {}
+    return said.get("counted", said.get("count"))
+
+
+def _count(head: Difference, names: Names) -> str:
+    """How many processes run on each machine; that a number may be found out by the program itself comes after it."""
+    first, second = _numbers(head.a), _numbers(head.b)
+    if isinstance(first, dict) and isinstance(second, dict):
+        unequal = {line for line in {*first, *second} if first.get(line) != second.get(line)}
+        first, second = ({line: n for line, n in side.items() if line in unequal} for side in (first, second))
+    counts = words.values("count", first, second, names)
+    automatic = [name for side, name in ((head.a, names.a), (head.b, names.b)) if "counted" in (side or {})]
+    where = " and ".join(automatic)
+    return f"{counts} (as many as processors on the {where} machine, which may mean auto)" if automatic else counts
 
 
 def lone_processes(tree: Tree) -> None:
@@ -54,7 +78,8 @@ PROCESSES = Scope(
     "process",
     severity=Severity.SERVICE,
     content=frozenset({"arguments", "count"}),
-    clauses={"restart_debt": restart_debt.clause},
+    evidence=frozenset({"counted"}),
+    clauses={"count": _count, "restart_debt": restart_debt.clause},
     in_plan=_in_plan,
     advice=Advice(stop, stop, _mend),
     comes_from=lambda process: (*said_files(process), process.key.partition("|")[2]),
