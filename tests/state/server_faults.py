@@ -166,7 +166,7 @@ FAULTS = (
         (f"{_SLAPD}/cn=config/cn=old.ldif", "only-b", "echo 'dn: cn=old' > $KEY"),
         ("/etc/default/slapd", "changed", "echo 'SLAPD_OPTIONS=-4' >> $KEY"),
         ("/etc/ldap/ldap.conf", "only-b", "echo 'TLS_REQCERT never' >> $KEY"),
-        ("/var/lib/ldap", "changed", "chmod 755 $KEY"),
+        ("/var/lib/ldap", "changed", "chmod 777 $KEY"),
         ("/var/lib/ldap/backup.ldif", "only-b", "echo x > $KEY"),
         ("openldap", "changed", "usermod --shell /bin/bash openldap", "users"),
         ("/etc/samba/smb.conf", "changed", "echo '[share]' >> $KEY"),

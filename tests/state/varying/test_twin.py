@@ -189,6 +189,12 @@ def test_what_a_service_writes_is_its_data(tmp_path: Path):
     assert [(group.owner, group.objects) for group in found.varying] == [("app.service", 2)]
 
 
+def test_a_log_that_a_server_in_production_lacks_is_a_finding(tmp_path: Path):
+    log = one("/var/log/app.log", file(data_of="app.service"))
+    assert only_finding(compared(tmp_path, log, {"files": {}})).kind is Kind.ONLY_A
+    assert compared(tmp_path, {"files": {}}, log).result is Result.SAME
+
+
 @pytest.mark.parametrize(
     ("path", "changed"),
     [

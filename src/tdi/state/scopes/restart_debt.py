@@ -52,11 +52,18 @@ def stale_units(tree: Tree) -> None:
             tree.hang(difference, cause)
 
 
+_EVERYWHERE = ("init.scope", "dbus", "systemd-")
+"""What the keys of processes begin with that run on every machine."""
+
+
 def shared_debt(tree: Tree) -> None:
-    """Processes that are stale for the same reason, as by a library that they share, hang below the first of them."""
+    """Processes that are stale for the same reason, as by a library that they share, hang below the first of them.
+
+    What a machine is there for comes before what every machine runs.
+    """
     first: dict[str, Difference] = {}
     stale = [d for d in tree.free("processes") if d.attributes == ("restart_debt",)]
-    for difference in sorted(stale, key=lambda d: (d.key.startswith("init.scope"), d.key)):
+    for difference in sorted(stale, key=lambda d: (d.key.startswith(_EVERYWHERE), d.key)):
         debts = json.dumps([(side or {}).get("restart_debt") for side in (difference.a, difference.b)])
         if first.setdefault(debts, difference) is not difference:
             tree.hang(difference, first[debts])

@@ -140,7 +140,9 @@ class _Telling:
         """Who says that an object which one machine has comes and goes."""
         if difference.scope != "files":
             return None
-        if difference.present.get(DATA_OF) and difference.key not in self.written:
+        # A log that a server in production has not got is missing; one that it has got more may have come with time.
+        gone = difference.kind is Kind.ONLY_A and difference.key.startswith("/var/log/")
+        if difference.present.get(DATA_OF) and difference.key not in self.written and not gone:
             return Witness.DATA
         later = self.later.get(_place(difference))
         goes = later and later.kind is not Kind.CHANGED and difference.key.startswith(_COMES_AND_GOES)
