@@ -23,7 +23,7 @@ from tdi.images import base_image
 from tdi.machines import lifecycle
 from tdi.molecule import scenario
 from tdi.project import Project
-from tdi.state import target
+from tdi.state import recording
 
 MARK = "TDI_BENCHMARK"
 
@@ -55,7 +55,7 @@ def real_record(path: Path) -> None:
     run_id = lifecycle.new_run_id()
     options = scenario.load(project, "fresh").options
     with lifecycle.one(f"tdi-{run_id}-fleet", base_image.ensure(project).id, options, run_id) as name:
-        target.record(f"docker://{name}", path).close()
+        recording.record(f"docker://{name}", path).close()
 
 
 def simulate(hosts: int, record: Path, directory: Path) -> Path:

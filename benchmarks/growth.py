@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tdi.state.program import program
 from tdi.state.record import RecordFile
-from tdi.state.target import PYTHON
+from tdi.state.recording import PYTHON
 
 NUMBERS = (10_000, 100_000, 1_000_000)
 IN_A_DIRECTORY = 100

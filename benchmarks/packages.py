@@ -41,7 +41,7 @@ from tdi.molecule import scenario
 from tdi.outside import docker, process
 from tdi.outside.signals import interrupt_on_signals
 from tdi.project import Project
-from tdi.state import target
+from tdi.state import recording
 from tdi.state.compare import Comparison
 from tdi.state.finding import Names
 from tdi.state.fleet.own_names import Adaptable, Reference, compare_machines
@@ -233,7 +233,7 @@ class Machines:
         return [*([f"use: {said}"] if said else []), *(f"{unit} failed" for unit in failed)]
 
     def _record(self, machine: str, name: str) -> None:
-        target.record(f"docker://{machine}", self.directory / f"{name}.json.gz", text=TEXTS).close()
+        recording.record(f"docker://{machine}", self.directory / f"{name}.json.gz", text=TEXTS).close()
 
 
 def take(bench: Bench, group: Group, directory: Path) -> Facts:

@@ -46,7 +46,7 @@ from tdi.molecule import scenario
 from tdi.outside import ansible, docker, process
 from tdi.project import Project
 from tdi.same_state import comparing, kept_records
-from tdi.state import target
+from tdi.state import recording
 from tdi.state.compare import Comparison, compare
 from tdi.state.record import RecordFile
 
@@ -232,7 +232,7 @@ def pair(project: Project, number: int, directory: Path) -> tuple[Comparison, Co
 
 
 def _record(project: Project, machine: str, file: Path) -> RecordFile:
-    return target.record(f"docker://{machine}", file, **kept_records.settings(project))
+    return recording.record(f"docker://{machine}", file, **kept_records.settings(project))
 
 
 def findings(comparison: Comparison) -> list[str]:

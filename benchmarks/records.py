@@ -2,7 +2,7 @@
 
 a  `find` and `b2sum` with as many processes as there are cores: hashing the same files, and nothing else
 b  the `files` scope of a record, the collector run on the machine
-c  the whole record, all scopes, through `docker exec` from outside: `tdi.state.target.record`
+c  the whole record, all scopes, through `docker exec` from outside: `tdi.state.recording.record`
 d  `aide --init` with the attributes that the record has, as it comes (one worker); with a worker for each core; and
    with the check sums, attributes and compression of Debian's own aide.conf ("Checksums = H": seven of them)
 e  `mtree -c` with sha256 and the owners' names
@@ -29,7 +29,7 @@ from tdi.machines import lifecycle
 from tdi.molecule import scenario
 from tdi.outside import docker
 from tdi.project import Project
-from tdi.state import target
+from tdi.state import recording
 from tdi.state.program import program
 
 # The directories that the collector leaves out, for the others.
@@ -133,13 +133,13 @@ def outside(work: Callable[[], object]) -> tuple[float, float]:
 
 def check_same_files(name: str, record: Path) -> dict[str, int]:
     """Return how many files and bytes the record hashed; say how many the others see."""
-    hashed: dict[str, int] = target.RecordFile(record).meta["hashed"]
+    hashed: dict[str, int] = recording.RecordFile(record).meta["hashed"]
     pruned = " -o ".join(f"-path {path}" for path in (*LEFT_OUT, *EMPTIED))
     found = docker.execute(
         name, ["sh", "-c", f"find / -xdev \\( {pruned} \\) -prune -o -type f -printf x | wc -c"]
     ).stdout.strip()
     print(f"{hashed['files']} files, {hashed['bytes'] / 1e6:.0f} MB hashed by the record; find sees {found} files")
-    counts = target.RecordFile(record).counts
+    counts = recording.RecordFile(record).counts
     entries = docker.execute(name, ["grep", "-c", "^/", "/run/bench/aide.db"]).stdout.strip()
     print(f"aide wrote {entries} objects; the `files` scope has {counts['files']}")
     return hashed
@@ -160,19 +160,19 @@ def main() -> None:
         record, with_baseline, again = (Path(directory) / f"{name}.json" for name in "abc")
         baseline, current = Path(directory) / "baseline", Path(directory) / "current"
         with lifecycle.one(f"tdi-{run_id}-base", image, options, run_id) as base:
-            target.record(f"docker://{base}", record, baseline=baseline)
+            recording.record(f"docker://{base}", record, baseline=baseline)
         with lifecycle.one(f"tdi-{run_id}-bench", image, options, run_id) as name:
             prepare(name)
             uri = f"docker://{name}"
 
             def one(key: str) -> tuple[float, float]:
                 if key == "c":
-                    return outside(lambda: target.record(uri, record))
+                    return outside(lambda: recording.record(uri, record))
                 if key == "f":
                     shutil.copy(baseline, current)
-                    return outside(lambda: target.record(uri, with_baseline, baseline=current))
+                    return outside(lambda: recording.record(uri, with_baseline, baseline=current))
                 if key == "g":
-                    return outside(lambda: target.record(uri, again, baseline=current))
+                    return outside(lambda: recording.record(uri, again, baseline=current))
                 return inside(name, COMMANDS[key])
 
             for number in range(chosen.times + 1):
@@ -182,7 +182,7 @@ def main() -> None:
                         measured[key].append(seconds)
             check_same_files(name, record)
             for what, file in (("image", with_baseline), ("machine", again)):
-                reused = target.RecordFile(file).meta["hashed"]
+                reused = recording.RecordFile(file).meta["hashed"]
                 print(f"baseline of the {what}: {reused['reused']} files reused, {reused['bytes'] / 1e6:.0f} MB hashed")
     _print(measured)
     if chosen.json:

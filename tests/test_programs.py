@@ -20,7 +20,7 @@ SPEAKS = {
     "git": "outside/git.py",
     "pytest": "outside/pytest_run.py",
     "molecule": "molecule/front_door.py",
-    "ssh": "state/target.py",
+    "ssh": "state/recording.py",
 }
 """Program → the module that calls it; nothing else does."""
 

@@ -12,7 +12,7 @@ from tdi.molecule import scenario
 from tdi.outside import docker
 from tdi.project import Project
 from tdi.same_state import kept_records
-from tdi.state import target
+from tdi.state import recording
 
 pytestmark = pytest.mark.docker
 
@@ -42,7 +42,9 @@ def debt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], l
 
         def after(lines: str) -> list[str]:
             docker.execute(machine, ["sh", "-eu", "-c", lines])
-            with target.record(f"docker://{machine}", directory / "r.json", **kept_records.settings(project)) as record:
+            with recording.record(
+                f"docker://{machine}", directory / "r.json", **kept_records.settings(project)
+            ) as record:
                 assert record.scopes["probes"].reason is None
                 found = {key: json.loads(said) for key, said in record.objects("processes")}
             return found["nginx.service|/usr/sbin/nginx"].get("restart_debt", [])

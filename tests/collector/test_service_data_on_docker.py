@@ -15,7 +15,7 @@ from tdi.machines import lifecycle
 from tdi.molecule import scenario
 from tdi.outside import docker
 from tdi.project import Project
-from tdi.state import target
+from tdi.state import recording
 from tdi.state.compare import Result, compare
 from tdi.state.record import ScopeHeader
 from tdi.state.schema import validate
@@ -53,7 +53,7 @@ def server() -> Iterator[str]:
 
 def objects(server: str, path: Path) -> dict[str, Any]:
     """The files of the machine, recorded to `path`."""
-    record = target.record(f"docker://{server}", path)
+    record = recording.record(f"docker://{server}", path)
     assert record.scopes["files"] == ScopeHeader()
     assert validate(path) == []
     return {key: json.loads(text) for key, text in record.objects("files")}
@@ -81,10 +81,10 @@ def test_files_are_recorded_as_what_they_mean(server: str, tmp_path: Path):
 
 
 def test_servers_that_were_restarted_and_used_are_in_the_same_state(server: str, tmp_path: Path):
-    first = target.record(f"docker://{server}", tmp_path / "a.json")
+    first = recording.record(f"docker://{server}", tmp_path / "a.json")
     use = "systemctl restart postfix postgresql; cd /; runuser -u postgres -- psql -qc 'create table page (id int)'"
     docker.execute(server, ["sh", "-ec", use])
-    second = target.record(f"docker://{server}", tmp_path / "b.json")
+    second = recording.record(f"docker://{server}", tmp_path / "b.json")
     with first, second:
         comparison = compare(first, second)
     assert [finding.key for finding in comparison.findings] == []

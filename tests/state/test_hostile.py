@@ -13,7 +13,7 @@ import pytest
 from by_program import collect, write
 
 from tdi.state.program import program
-from tdi.state.target import START
+from tdi.state.recording import START
 
 
 @pytest.fixture

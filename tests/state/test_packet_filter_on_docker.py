@@ -11,7 +11,7 @@ from tdi.machines import lifecycle
 from tdi.molecule import scenario
 from tdi.outside import docker
 from tdi.project import Project
-from tdi.state import target
+from tdi.state import recording
 from tdi.state.compare import compare
 from tdi.state.finding import Severity
 
@@ -81,9 +81,9 @@ def test_a_fault_of_a_packet_filter_is_found(
     machines: dict[str, str], tmp_path: Path, name: str, what: str, plant: str, keys: set[str]
 ):
     machine = machines[name]
-    with target.record(f"docker://{machine}", tmp_path / "before.json") as before:
+    with recording.record(f"docker://{machine}", tmp_path / "before.json") as before:
         shell(machine, plant)
-        with target.record(f"docker://{machine}", tmp_path / "after.json") as after:
+        with recording.record(f"docker://{machine}", tmp_path / "after.json") as after:
             found = compare(before, after)
     assert not found.not_acceptable, found.not_compared
     assert {finding.key for finding in found.findings} == keys, what

@@ -23,7 +23,7 @@ from tdi.molecule import scenario
 from tdi.outside import ansible, docker
 from tdi.project import Project
 from tdi.same_state import comparing, kept_records
-from tdi.state import plan, target
+from tdi.state import plan, recording
 from tdi.state.compare import Comparison, compare
 from tdi.state.finding import Finding
 from tdi.state.record import RecordFile
@@ -102,7 +102,7 @@ def _machine(image: str, name: str, options: tuple[str, ...], run_id: str) -> Ab
 
 
 def _record(project: Project, machine: str, file: Path) -> RecordFile:
-    return target.record(f"docker://{machine}", file, **kept_records.settings(project))
+    return recording.record(f"docker://{machine}", file, **kept_records.settings(project))
 
 
 @pytest.fixture(scope="module")

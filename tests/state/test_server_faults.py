@@ -19,7 +19,7 @@ from tdi.machines import lifecycle
 from tdi.molecule import scenario
 from tdi.outside import docker
 from tdi.project import Project
-from tdi.state import record_settings, target
+from tdi.state import record_settings, recording
 from tdi.state.compare import Comparison, compare
 from tdi.state.finding import Finding, Names
 from tdi.state.record import RecordFile
@@ -99,7 +99,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
         group = machine.split("-")[2]
         files = (ROOT / "docs" / "probes" / f"{probe}.yml" for probe in PROBES.get(group, ()))
         probes = [probe for declared in map(record_settings.load, files) for probe in declared["probes"]]
-        target.record(f"docker://{machine}", file, probes=probes).close()
+        recording.record(f"docker://{machine}", file, probes=probes).close()
         return file
 
     return of

@@ -19,7 +19,7 @@ from tdi.project import Project
 from tdi.same_state import kept_records, new_machines
 from tdi.same_state.blame import blame_for
 from tdi.same_state.new_machines import FRESH
-from tdi.state import invariants, target
+from tdi.state import invariants, recording
 from tdi.state.bases import Bases
 from tdi.state.compare import Comparison, compare
 from tdi.state.finding import Names
@@ -146,7 +146,7 @@ def _record_of_base(project: Project, image: str) -> Path:
         name = f"tdi-{run_id}-{lifecycle.new_run_id()}-base"
         file.parent.mkdir(parents=True, exist_ok=True)
         with lifecycle.one(name, image, settings.options, run_id) as machine:
-            target.record(f"docker://{machine}", file, **kept_records.settings(project))
+            recording.record(f"docker://{machine}", file, **kept_records.settings(project))
     return file
 
 

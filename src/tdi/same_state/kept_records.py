@@ -12,7 +12,7 @@ from tdi.machines.machine import Machine
 from tdi.outside import docker
 from tdi.outside.files import write_atomically
 from tdi.project import Project, fingerprint
-from tdi.state import record_settings, target
+from tdi.state import record_settings, recording
 from tdi.state.compare import Result
 from tdi.state.finding import Finding
 from tdi.state.program import COLLECTOR
@@ -71,7 +71,7 @@ def record_machine(project: Project, machine: Machine, moment: str = AFTER, file
     file = file or path_of(project, machine.label, moment)
     file.parent.mkdir(parents=True, exist_ok=True)
     baseline = _baseline(project, facts["Image"])
-    target.record(f"docker://{machine.name}", file, meta=meta, baseline=baseline, **settings(project))
+    recording.record(f"docker://{machine.name}", file, meta=meta, baseline=baseline, **settings(project))
     return file
 
 
@@ -91,7 +91,7 @@ def _baseline(project: Project, image: str) -> Path:
         others = sorted(file.parent.glob("[0-9a-f]*"), key=lambda path: path.stat().st_mtime)
         for path in others[:-KEPT_BASELINES]:
             path.unlink(missing_ok=True)
-    if not target.is_baseline(file):
+    if not recording.is_baseline(file):
         file.unlink(missing_ok=True)
     return file
 

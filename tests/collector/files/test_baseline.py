@@ -10,7 +10,7 @@ from pathlib import Path
 
 from by_program import changed, collect_bytes, write
 
-from tdi.state import target
+from tdi.state import recording
 from tdi.state.program import program
 
 OF_ANY_AGE = ("\nBASELINE_AGE = 2 * 10**9\n", "\nBASELINE_AGE = 0\n")
@@ -43,7 +43,7 @@ def test_files_that_are_untouched_since_the_baseline_are_not_read_again(root, tm
     (root / "srv/owner").chmod(0o600)
     write(root, "/srv/new", "y").replace(root / "srv/replaced")
     write(root, "/srv/added", "z")
-    sent = target._program(tmp_path / "baseline")
+    sent = recording._program(tmp_path / "baseline")
     whole, layered = collect_bytes(root, scopes=["files"]), collect_bytes(root, sent, scopes=["files"])
     assert json.loads(layered)["scopes"] == json.loads(whole)["scopes"]
     hashed = json.loads(layered)["meta"]["hashed"]
@@ -62,7 +62,7 @@ def test_what_the_baseline_says_is_taken_for_files_that_match_it_only(root, tmp_
     entries["/srv/b"] = " ".join([inode, size, written, str(int(changed) + 1), "sha256:from-the-baseline", md5])
     packed = zlib.compress("\0".join(part for entry in entries.items() for part in entry).encode())
     (tmp_path / "baseline").write_text(json.dumps({"baseline": base64.b64encode(packed).decode()}) + "\n")
-    raw = collect_bytes(root, target._program(tmp_path / "baseline"), scopes=["files"])
+    raw = collect_bytes(root, recording._program(tmp_path / "baseline"), scopes=["files"])
     found = json.loads(raw)["scopes"]["files"]["objects"]
     assert found["/srv/a"]["hash"] == "sha256:from-the-baseline"
     assert found["/srv/b"]["hash"] == "sha256:" + hashlib.sha256(b"b").hexdigest()
@@ -72,7 +72,7 @@ def test_a_baseline_that_is_kept_current_knows_the_files_that_it_did_not_read(ro
     write(root, "/srv/old", "x")
     time.sleep(0.02)
     first = make_baseline(root, tmp_path / "baseline")
-    again = changed(target._program(tmp_path / "baseline"), *OF_ANY_AGE)
+    again = changed(recording._program(tmp_path / "baseline"), *OF_ANY_AGE)
     assert keep_baseline(collect_bytes(root, again, make_baseline=True, scopes=["files"]), tmp_path / "next") == first
 
 
@@ -80,10 +80,10 @@ def test_a_conffile_is_checked_with_a_baseline_as_without(root, tmp_path):
     time.sleep(0.02)
     make_baseline(root, tmp_path / "baseline")
     write(root, "/etc/tool.conf", "edited\n")
-    raw = collect_bytes(root, target._program(tmp_path / "baseline"), scopes=["files"])
+    raw = collect_bytes(root, recording._program(tmp_path / "baseline"), scopes=["files"])
     assert json.loads(raw)["scopes"]["files"]["objects"]["/etc/tool.conf"]["origin"]["state"] == "modified"
     make_baseline(root, tmp_path / "baseline")
-    raw = collect_bytes(root, target._program(tmp_path / "baseline"), scopes=["files"])
+    raw = collect_bytes(root, recording._program(tmp_path / "baseline"), scopes=["files"])
     assert json.loads(raw)["scopes"]["files"]["objects"]["/etc/tool.conf"]["origin"]["state"] == "modified"
 
 

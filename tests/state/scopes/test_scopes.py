@@ -20,7 +20,7 @@ STATE = ROOT / "src" / "tdi" / "state"
 
 ELSEWHERE = {
     "plan.py": {*plan._ORDER},  # in which order a change works is about all of them
-    "target.py": {"probes"},  # the name of a setting of the collector, too
+    "recording.py": {"probes"},  # the name of a setting of the collector, too
     "record_settings.py": {"probes"},  # the same
 }
 """Module outside of scopes/ → the scopes that it may name, besides files: that is the ground on which all stand."""

@@ -9,7 +9,7 @@ from tdi.commands.state.options import FILE
 from tdi.errors import ExitCode
 from tdi.outside import console
 from tdi.state.record import TEXTS, not_walked
-from tdi.state.target import record as record_target
+from tdi.state.recording import record as record_target
 
 
 @click.command("record")

@@ -20,13 +20,13 @@ from tdi.machines.reaper import end_run
 from tdi.machines.run import Run
 from tdi.outside import ansible, ansible_plugins, console
 from tdi.outside.json_lines import JsonLines
-from tdi.state import target
+from tdi.state import recording
 from tdi.state.program import program
 from tdi.state.record import BYTES, TEXTS, RecordFile, atomic_output, extended_meta
+from tdi.state.recording import _pattern as checked_pattern
 from tdi.state.reports import printable
-from tdi.state.target import _pattern as checked_pattern
 
-SECONDS = int(target.SECONDS)
+SECONDS = int(recording.SECONDS)
 """What recording one host may take."""
 
 _CALLBACKS = ansible_plugins.CALLBACKS
@@ -210,7 +210,7 @@ def _with_meta(raw: Path, output: Path, extra: Mapping[str, Any]) -> None:
     """Copy a compressed record, `extra` added to its meta line; raises TdiError where it is none, or without end."""
     try:
         with gzip.open(raw) as source, atomic_output(output) as copy:
-            first, second = source.readline(target.META_LINE), source.readline(target.META_LINE)
+            first, second = source.readline(recording.META_LINE), source.readline(recording.META_LINE)
             copy.write(first + extended_meta(second, extra))
             size = 0
             while block := source.read(_BLOCK):

@@ -19,11 +19,11 @@ from tdi.machines import lifecycle
 from tdi.molecule import scenario
 from tdi.outside import apt, docker
 from tdi.project import Project
-from tdi.state import target
+from tdi.state import recording
 from tdi.state.pairs import pairs
 from tdi.state.record import RecordFile, ScopeHeader, write_record
+from tdi.state.recording import Scheme, Target, parse_target
 from tdi.state.schema import validate
-from tdi.state.target import Scheme, Target, parse_target
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def canned(tmp_path):
 def test_what_the_caller_knows_is_in_the_meta_line(program, canned, tmp_path):
     program(f"cat {canned}")
     output = tmp_path / "sub" / "record.json"
-    opened = target.record("docker://x", output, meta={"platform": "debian-13", "key": {"role": "1"}})
+    opened = recording.record("docker://x", output, meta={"platform": "debian-13", "key": {"role": "1"}})
     assert opened.meta["hostname"] == "x"
     assert opened.meta["target"] == "docker://x"
     assert (opened.meta["platform"], opened.meta["scenario"], opened.meta["key"]) == ("debian-13", None, {"role": "1"})
@@ -92,8 +92,8 @@ def test_what_the_caller_knows_is_in_the_meta_line(program, canned, tmp_path):
 
 def test_a_compressed_record_is_the_same_record(program, canned, tmp_path):
     program(f"cat {canned}")
-    plain = target.record("docker://x", tmp_path / "a.json")
-    packed = target.record("docker://x", tmp_path / "a.json.gz")
+    plain = recording.record("docker://x", tmp_path / "a.json")
+    packed = recording.record("docker://x", tmp_path / "a.json.gz")
     assert (tmp_path / "a.json.gz").read_bytes()[:2] == b"\x1f\x8b"
     assert packed.meta == plain.meta
     assert list(packed.objects("users")) == list(plain.objects("users"))
@@ -101,7 +101,7 @@ def test_a_compressed_record_is_the_same_record(program, canned, tmp_path):
 
 def test_ssh_runs_one_command_without_questions(program, canned, tmp_path):
     program(f'for word in "$@"; do echo "$word" >>{tmp_path}/words; done; cat {canned}')
-    target.record("ssh://me@host:2222", tmp_path / "r.json", text=["^/etc/it's$"])
+    recording.record("ssh://me@host:2222", tmp_path / "r.json", text=["^/etc/it's$"])
     words = (tmp_path / "words").read_text()
     assert "BatchMode=yes" in words
     assert "-p\n2222\n--\nme@host\n" in words
@@ -112,7 +112,7 @@ def test_ssh_runs_one_command_without_questions(program, canned, tmp_path):
 
 def failure(uri: str, output: Path, **options) -> TdiError:
     with pytest.raises(TdiError) as caught:
-        target.record(uri, output, **options)
+        recording.record(uri, output, **options)
     assert "\n" not in caught.value.what + caught.value.remedy
     assert not output.exists()
     assert not list(output.parent.glob(".*"))
@@ -178,7 +178,7 @@ def test_why_the_collector_was_not_started_is_told_where_a_baseline_was_awaited(
 
 def test_output_without_end_is_stopped(program, canned, tmp_path, monkeypatch):
     program(f"cat {canned}; exec yes")
-    monkeypatch.setattr(target, "BYTES", 1_000_000)
+    monkeypatch.setattr(recording, "BYTES", 1_000_000)
     assert "without end" in failure("ssh://h", tmp_path / "r.json").what
 
 
@@ -198,7 +198,7 @@ def test_an_output_that_cannot_be_written_is_said(program, canned, tmp_path):
     program(f"cat {canned}")
     (tmp_path / "file").write_text("")
     with pytest.raises(TdiError, match="cannot be written"):
-        target.record("ssh://h", tmp_path / "file" / "r.json")
+        recording.record("ssh://h", tmp_path / "file" / "r.json")
 
 
 @pytest.mark.parametrize("name", ["-", "r.json.zst", "r.xz"])
@@ -208,7 +208,7 @@ def test_a_record_that_another_program_could_not_read_by_its_name_is_not_written
     program(f"cat {canned}")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(TdiError, match="cannot be written as"):
-        target.record("ssh://h", Path(name))
+        recording.record("ssh://h", Path(name))
     assert not Path(name).exists()
 
 
@@ -287,8 +287,8 @@ def put(name: str, path: str, content: str) -> None:
 
 @pytest.mark.docker
 def test_a_machine_is_recorded_whole_and_the_same_twice(machine, tmp_path):
-    first = target.record(f"docker://{machine}", tmp_path / "a.json")
-    second = target.record(f"docker://{machine}", tmp_path / "b.json.gz")
+    first = recording.record(f"docker://{machine}", tmp_path / "a.json")
+    second = recording.record(f"docker://{machine}", tmp_path / "b.json.gz")
     assert {name: header for name, header in first.scopes.items() if header != ScopeHeader()} == {}
     assert validate(first.path) == []
     for scope in first.scopes:
@@ -318,7 +318,7 @@ def test_no_secret_of_a_machine_is_in_its_record(machine, tmp_path):
         "systemctl daemon-reload; systemctl start secretive",
     )
     stored = shell(machine, "grep ^secretive: /etc/shadow").split(":")[1]
-    opened = target.record(f"docker://{machine}", tmp_path / "r.json", text=["^/etc/allowed/.*$"])
+    opened = recording.record(f"docker://{machine}", tmp_path / "r.json", text=["^/etc/allowed/.*$"])
     content = opened.path.read_text()
     assert [word for word in [*secret, stored, stored.rpartition("$")[2]] if word in content] == []
     users = dict(opened.objects("users"))
@@ -342,7 +342,7 @@ def test_a_hostile_machine_is_recorded_in_bounded_time(machine, tmp_path):
     )
     began = time.monotonic()
     probes = [{"name": "endless", "command": ["yes"], "timeout": 5}]
-    opened = target.record(f"docker://{machine}", tmp_path / "r.json", probes=probes)
+    opened = recording.record(f"docker://{machine}", tmp_path / "r.json", probes=probes)
     assert time.monotonic() - began < 60
     found = {key: json.loads(raw) for key, raw in opened.objects("files") if key.startswith("/srv/h/")}
     assert found["/srv/h/sparse"]["size"] == 10 * 1024**3
@@ -375,7 +375,7 @@ def test_what_runs_is_recorded_with_its_restart_debt(machine, tmp_path):
         "cp $(readlink -f $(which python3)) /usr/local/bin/python9; "
         "systemctl daemon-reload; systemctl start serve; sleep 1",
     )
-    before = target.record(f"docker://{machine}", tmp_path / "a.json")
+    before = recording.record(f"docker://{machine}", tmp_path / "a.json")
     listeners = {key: json.loads(raw) for key, raw in before.objects("listeners")}
     assert listeners["tcp 127.0.0.1:7777"] == {"unit": "serve.service", "program": ["python9"]}
     processes = {key: json.loads(raw) for key, raw in before.objects("processes")}
@@ -389,7 +389,7 @@ def test_what_runs_is_recorded_with_its_restart_debt(machine, tmp_path):
     put(machine, "/etc/serve/old.conf.86.2026-11-26@15:16:20~", "2\n")
     put(machine, "/etc/systemd/system/serve.service.d/x.conf", "[Service]\nNice=5\n")
     shell(machine, "cp /usr/local/bin/python9 /usr/local/bin/new; mv /usr/local/bin/new /usr/local/bin/python9")
-    after = target.record(f"docker://{machine}", tmp_path / "b.json")
+    after = recording.record(f"docker://{machine}", tmp_path / "b.json")
     serve = json.loads(dict(after.objects("processes"))["serve.service|/usr/local/bin/python9"])
     assert serve["restart_debt"] == [
         "configuration-newer:/etc/serve.conf",
@@ -407,7 +407,7 @@ def test_what_runs_is_recorded_with_its_restart_debt(machine, tmp_path):
 @pytest.mark.docker
 def test_recording_leaves_no_trace_on_the_machine(machine, tmp_path):
     shell(machine, "touch /run/mark; sleep 0.1")
-    target.record(f"docker://{machine}", tmp_path / "r.json")
+    recording.record(f"docker://{machine}", tmp_path / "r.json")
     assert shell(machine, "find / /run /tmp -xdev -newer /run/mark ! -path '/var/log/*' ! -path '/run/log/*'") == ""
 
 
@@ -429,7 +429,7 @@ def test_nothing_goes_on_in_a_machine_once_nobody_waits_for_its_record(machine, 
 @pytest.mark.docker
 def test_what_the_image_holds_is_read_once_for_all_its_machines(machine, tmp_path):
     baseline = tmp_path / "baseline"
-    target.record(f"docker://{machine}", tmp_path / "image.json", baseline=baseline)
+    recording.record(f"docker://{machine}", tmp_path / "image.json", baseline=baseline)
     project = Project.find(Path(__file__).parent)
     run_id = lifecycle.new_run_id()
     image = base_image.ensure(project).id
@@ -440,8 +440,8 @@ def test_what_the_image_holds_is_read_once_for_all_its_machines(machine, tmp_pat
             "touch -r /etc/debian_version /run/when; sed -i.old 's/[0-9]/x/' /etc/debian_version; "
             "mv /etc/debian_version.old /etc/keep; touch -r /run/when /etc/debian_version",
         )
-        whole = target.record(f"docker://{other}", tmp_path / "whole.json", scopes=["files"])
-        layered = target.record(f"docker://{other}", tmp_path / "layered.json", scopes=["files"], baseline=baseline)
+        whole = recording.record(f"docker://{other}", tmp_path / "whole.json", scopes=["files"])
+        layered = recording.record(f"docker://{other}", tmp_path / "layered.json", scopes=["files"], baseline=baseline)
     assert list(pairs(whole, layered, "files")) == []
     hashed = layered.meta["hashed"]
     assert whole.meta["hashed"]["reused"] == 0
@@ -494,9 +494,9 @@ def test_a_server_is_recorded_through_ssh_as_through_docker(server, machine, tmp
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
     # sudo writes nothing into what is compared here, and a login notes itself in /var/log only.
     scopes = ["files", "packages", "users", "sudoers", "systemd", "authorized_keys"]
-    expected = target.record(f"docker://{machine}", tmp_path / "docker.json", scopes=scopes)
+    expected = recording.record(f"docker://{machine}", tmp_path / "docker.json", scopes=scopes)
     for user in ("root", "deploy"):
-        recorded = target.record(f"ssh://{user}@{address}", tmp_path / f"{user}.json", scopes=scopes)
+        recorded = recording.record(f"ssh://{user}@{address}", tmp_path / f"{user}.json", scopes=scopes)
         assert {name: header for name, header in recorded.scopes.items() if header != ScopeHeader()} == {}
         differing = {key for scope in scopes for key, _, _ in pairs(expected, recorded, scope)}
         assert {key for key in differing if not key.startswith("/var/log/")} <= {
@@ -549,8 +549,8 @@ def test_older_releases_are_recorded_whole_and_the_same_twice(tmp_path, suite, v
     run_id = lifecycle.new_run_id()
     options = scenario.load(Project.find(Path(__file__).parent), "fresh").options
     with lifecycle.one(f"tdi-{run_id}-{suite}", root_file_system(suite), options, run_id) as name:
-        first = target.record(f"docker://{name}", tmp_path / "a.json")
-        second = target.record(f"docker://{name}", tmp_path / "b.json")
+        first = recording.record(f"docker://{name}", tmp_path / "a.json")
+        second = recording.record(f"docker://{name}", tmp_path / "b.json")
     assert first.meta["os"]["version_id"] == version
     assert first.meta["booted"] is True
     assert {name: header for name, header in first.scopes.items() if header != ScopeHeader()} == {}
@@ -571,7 +571,7 @@ def test_setuid_capability_and_acl_are_recorded(machine, tmp_path):
         'python3 -c \'import os; os.setxattr("/usr/local/bin/cap", "security.capability", '
         'bytes.fromhex("0100000200200000000000000000000000000000"))\'',
     )
-    opened: RecordFile = target.record(f"docker://{machine}", tmp_path / "r.json", scopes=["files"])
+    opened: RecordFile = recording.record(f"docker://{machine}", tmp_path / "r.json", scopes=["files"])
     found = dict(opened.objects("files"))
     assert json.loads(found["/usr/local/bin/raw"])["mode"] == "4755"
     assert json.loads(found["/usr/local/bin/cap"])["capability"] == "cap_net_raw+ep"
@@ -588,7 +588,7 @@ def test_enablement_is_what_systemd_says_of_all_unit_files(machine, tmp_path):
         "mkdir -p multi-user.target.wants; ln -s ../wanted.service multi-user.target.wants; systemctl daemon-reload",
     )
     listed = shell(machine, "systemctl list-unit-files --all --plain --no-legend --no-pager")
-    record = target.record(f"docker://{machine}", tmp_path / "r.json", scopes=["systemd"])
+    record = recording.record(f"docker://{machine}", tmp_path / "r.json", scopes=["systemd"])
     shell(
         machine,
         "cd /etc/systemd/system; for unit in plain wanted off empty masked alias; do rm $unit.service; done;"
