@@ -465,6 +465,71 @@ def test_the_json_report_has_every_host_and_finding(hosts: Hosts):
     assert set(document["findings"][0]) >= {"id", "scope", "key", "kind", "severity", "differences", "variants"}
 
 
+def keys(hosts: Hosts, *contents: str, **attributes: Any) -> Fleet:
+    """Hosts that differ in the content of one file."""
+    for number, content in enumerate(contents):
+        hosts.add(f"h{number}", {"files": {"/etc/app/id": file(hash=f"b2:{content}", **attributes), "/etc/x": file()}})
+    return hosts.compared()
+
+
+def test_what_no_two_of_four_hosts_agree_on_is_one_line_and_no_finding(hosts: Hosts):
+    fleet = keys(hosts, *"abcd")
+    assert fleet.result is Result.SAME
+    assert {host.status for host in fleet.hosts} == {Status.SAME}
+    (group,) = fleet.varying
+    assert (group.owner, group.objects, group.why) == ("/etc/app", 1, "no two hosts agree on it")
+    assert "Varies, and was not compared: 1 object" in printed(fleet)
+    assert "no two hosts agree on it" in report.render(fleet)
+    assert "no two hosts agree on it" in report.page(fleet)
+    assert fleet.as_json()["varying"][0]["witness"] == "fleet"
+
+
+@pytest.mark.parametrize("contents", ["abc", "abca", "aaab", "abcdd"])
+def test_what_two_hosts_agree_on_or_three_do_not_is_a_finding(hosts: Hosts, contents: str):
+    fleet = keys(hosts, *contents)
+    assert found(fleet).keys() == {"/etc/app/id"}
+    assert not fleet.varying
+
+
+def test_sizes_may_vary_with_the_contents(hosts: Hosts):
+    for number, size in enumerate((10, 10, 11, 12)):
+        hosts.add(f"h{number}", {"files": {"/etc/app/id": file(hash=f"b2:{number}", size=size)}})
+    assert hosts.compared().result is Result.SAME
+
+
+def test_rights_and_keys_never_vary(hosts: Hosts):
+    for number, mode in enumerate(("0600", "0640", "0644", "0604")):
+        line = {f"root:SHA256:{number}{'x' * 42}": {"files": ["/root/.ssh/authorized_keys"]}}
+        hosts.add(f"h{number}", {"files": {"/etc/app/id": file(mode=mode)}, "authorized_keys": line})
+    fleet = hosts.compared()
+    assert "/etc/app/id" in found(fleet)
+    assert sum(shared.finding.scope == "authorized_keys" for shared in fleet.findings) >= 3
+    assert not fleet.varying
+
+
+@pytest.mark.parametrize(("names", "result"), [("1234", Result.SAME), ("1224", Result.DIFFERENT)])
+def test_names_that_each_host_has_of_its_own_are_no_finding(hosts: Hosts, names: str, result: Result):
+    for number, name in enumerate(names):
+        hosts.add(f"h{number}", {"files": {"/etc/x": file(), f"/var/lib/app/run.{name}": file()}})
+    assert hosts.compared().result is result
+
+
+def test_a_host_with_one_more_of_such_names_is_found(hosts: Hosts):
+    for number in range(4):
+        more = {"/var/lib/app/run.99": file()} if not number else {}
+        hosts.add(f"h{number}", {"files": {"/etc/x": file(), f"/var/lib/app/run.{number}": file(), **more}})
+    assert "/var/lib/app/run.99" in found(hosts.compared())
+
+
+def test_the_data_of_services_is_no_finding_on_two_hosts_either(hosts: Hosts):
+    for number in range(2):
+        data = file(hash=f"b2:{number}", data_of="app.service")
+        hosts.add(f"h{number}", {"files": {"/var/lib/app/table": data}})
+    fleet = hosts.compared()
+    assert fleet.result is Result.SAME
+    assert fleet.varying[0].owner == "app.service"
+
+
 def test_many_hosts_are_named_by_those_that_are_left(hosts: Hosts):
     for number in range(30):
         hosts.add(f"web{number:02}", {"files": {"/srv/x": file()} if number < 3 else {}})

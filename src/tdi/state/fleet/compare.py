@@ -23,11 +23,13 @@ from tdi.state.finding import MUST_DIFFER, Difference, Finding, Kind, Names
 from tdi.state.fleet.common_state import write_common_state
 from tdi.state.fleet.own_names import Adaptable, Reference, compare_machines
 from tdi.state.fleet.record import Inventory, Recording, read_inventory, record_hosts
+from tdi.state.fleet.varying import OnEachHost, together
 from tdi.state.noise import CONTENT
 from tdi.state.own_secrets import secrets_of
 from tdi.state.record import DamagedRecordError, RecordFile
 from tdi.state.rules import Rules
 from tdi.state.schema import blaming
+from tdi.state.varying.taken import Varying
 
 SCHEMA = 1
 """Version of the JSON form of a fleet's report."""
@@ -105,6 +107,8 @@ class Fleet:
     """Allowances that nothing needed, or that have expired."""
     reasons: Mapping[str, str] = field(default_factory=dict)
     """Rule of `suppressed` → why it may take them."""
+    varying: tuple[Varying, ...] = ()
+    """What was not compared because it varies from host to host."""
 
     @property
     def result(self) -> Result:
@@ -129,6 +133,7 @@ class Fleet:
             "compared": self.compared,
             "not_compared": {why: list(hosts) for why, hosts in self.not_compared.items()},
             "problems": list(self.problems),
+            **({"varying": [group.as_json() for group in self.varying]} if self.varying else {}),
         }
 
 
@@ -268,6 +273,8 @@ class _Findings:
         self._not_compared: dict[str, list[str]] = {}
         self._problems: dict[str, None] = {}
         self._reasons: dict[str, str] = {}
+        self._on_each = OnEachHost()
+        self._varying: list[tuple[Varying, ...]] = []
 
     def add(self, name: str, comparison: Comparison) -> None:
         """Take in the comparison of a host."""
@@ -275,6 +282,8 @@ class _Findings:
         findings = [finding for finding in comparison.findings if MUST_DIFFER not in finding.attributes]
         for finding in findings:
             self._add(finding, (name,))
+            self._on_each.add(name, finding, _form(finding))
+        self._varying.append(comparison.varying)
         self.suppressed.update(comparison.suppressed)
         self._reasons |= comparison.reasons
         self._compared += sum(comparison.compared.values())
@@ -307,7 +316,7 @@ class _Findings:
         key = (finding.id, _sides(finding, head))
         known = self._shared.get(key)
         variants = self._variants.setdefault(key, set())
-        variants.add(hash(json.dumps(head.b, sort_keys=True)))
+        variants.add(_form(finding))
         if known is None:
             kept = replace(finding, differences=(head,))
             self._shared[key] = Shared(kept, len(finding.differences), hosts, 1)
@@ -324,6 +333,7 @@ class _Findings:
         for (key, value), hosts in sorted(self._secrets.items()):
             if len(hosts) > 1:
                 self._add_shared_secret(key, value, hosts)
+        varying = together(self._take_varying(), self._varying)
         if every_allowance_needed:
             self._problems |= dict.fromkeys(self._allow.unneeded(self.suppressed))
         return Fleet(
@@ -334,8 +344,22 @@ class _Findings:
             compared=self._compared,
             not_compared={why: tuple(hosts) for why, hosts in sorted(self._not_compared.items())},
             problems=tuple(self._problems),
+            varying=varying,
             reasons=self._reasons,
         )
+
+    def _take_varying(self) -> list[Finding]:
+        """Take out what varies on each host, and return it; a host that differs in nothing else is the same."""
+        compared = sum(host.compared for host in self.hosts)
+        taken = {key for key, shared in self._shared.items() if self._on_each.varies(shared.finding, compared)}
+        found = [self._shared.pop(key).finding for key in taken]
+        left = {host for shared in self._shared.values() if _is_compared(shared.finding) for host in shared.hosts}
+        if taken:
+            self.hosts = [
+                replace(host, status=Status.SAME) if host.status is Status.DIFFERENT and host.name not in left else host
+                for host in self.hosts
+            ]
+        return found
 
     def _add_shared_secret(self, key: str, value: str, hosts: list[str]) -> None:
         side = {"type": "file", "hash": value}
@@ -350,6 +374,16 @@ class _Findings:
             replace(host, status=Status.DIFFERENT) if host.name in hosts and host.status is Status.SAME else host
             for host in self.hosts
         ]
+
+
+def _form(finding: Finding) -> int:
+    """Stands for an object as it is on the other machine."""
+    return hash(json.dumps(finding.differences[0].b, sort_keys=True))
+
+
+def _is_compared(finding: Finding) -> bool:
+    """Whether it was found by comparing, and not on a host by itself."""
+    return finding.kind is not Kind.CHANGED or finding.differences[0].a is not None
 
 
 def _sides(finding: Finding, head: Difference) -> str:

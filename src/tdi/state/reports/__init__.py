@@ -5,6 +5,7 @@ report escapes what means something in its own format.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from json import dumps  # `json` is the report for programs
 from typing import Any
 
@@ -49,7 +50,8 @@ def verdict(comparison: Comparison) -> tuple[str, str, str]:
     rules = amount(len(comparison.suppressed), "rule")
     second = f"Compared {objects} in {amount(len(comparison.compared), 'scope')}; {suppressed} suppressed by {rules}."
     if comparison.varying:
-        second = second[:-1] + f"; of {amount(_objects(comparison), 'object')} what varies was not compared."
+        count = sum(group.objects for group in comparison.varying)
+        second = second[:-1] + f"; of {amount(count, 'object')} what varies was not compared."
     if comparison.from_bases:
         second = second[:-1] + f"; {amount(len(comparison.from_bases), 'finding')} from the base images alone."
     missing = "; ".join(f"{scope}: {reason}" for scope, reason in sorted(comparison.not_compared.items()))
@@ -60,13 +62,9 @@ def verdict(comparison: Comparison) -> tuple[str, str, str]:
     return first, second, f"Not compared: {missing or 'nothing'}."
 
 
-def _objects(comparison: Comparison) -> int:
-    return sum(group.objects for group in comparison.varying)
-
-
-def varying(comparison: Comparison) -> str:
+def varying(groups: Sequence[Varying]) -> str:
     """The heading of what varies; empty if nothing was left out because of it."""
-    return f"Varies, and was not compared: {amount(_objects(comparison), 'object')}" if comparison.varying else ""
+    return f"Varies, and was not compared: {amount(sum(group.objects for group in groups), 'object')}" if groups else ""
 
 
 def examples(group: Varying) -> str:

@@ -13,6 +13,8 @@ from tdi.state.reports import amount, html, markdown, printable, terminal
 
 _NAMED = 8
 """Hosts that are named in a line; JSON has all."""
+_TABLE = 2000
+"""Bytes of Markdown that a table of what varies needs at least."""
 _PROBLEMS = 10
 """Lines about hosts and rules at the head of the page; its tables have all."""
 _SYMBOLS = {Result.SAME: "✅", Result.DIFFERENT: "❌", Result.UNKNOWN: "⚠️"}
@@ -66,6 +68,7 @@ def _lines(fleet: Fleet, *, verbose: bool) -> Iterator[terminal.Line]:
         yield terminal.Line(Text(" " * (width + 2)), (Text(printable(_names(fleet, shared.hosts)), style="dim"),))
     if len(shown) < len(fleet.findings):
         yield terminal.said(f"… and {len(fleet.findings) - len(shown):,} more: --verbose, or --format html.", "dim")
+    yield from terminal.varies(fleet.varying, verbose=verbose)
     if verbose:
         yield from (terminal.suppressed(rule, count, fleet.reasons) for rule, count in fleet.suppressed.items())
 
@@ -115,6 +118,8 @@ def render(fleet: Fleet, limit: int = markdown.LIMIT) -> str:
         left -= 1
     if left:
         parts.append(f"\n{amount(left, 'more finding')}: see the JSON report.")
+    if fleet.varying and room > _TABLE:
+        parts.append("\n" + markdown.folded_varying(fleet.varying, room))
     return "\n".join(parts) + "\n"
 
 
@@ -134,6 +139,7 @@ def page(fleet: Fleet) -> str:
                 *rest[:_PROBLEMS],
                 *([f"… and {len(rest) - _PROBLEMS:,} more."] if len(rest) > _PROBLEMS else []),
             ],
+            **html.varies(fleet.varying),
             "suppressed": html.rules(fleet.suppressed, fleet.reasons),
             "compared": [],
             "not_compared": [

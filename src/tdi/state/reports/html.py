@@ -17,7 +17,7 @@ from typing import Any
 from tdi.state.compare import Comparison
 from tdi.state.finding import Difference, Finding, Kind, Severity
 from tdi.state.reports import amount, examples, printable, shown, text, varying, verdict
-from tdi.state.varying.taken import REMEDY
+from tdi.state.varying.taken import REMEDY, Varying
 
 DIFFERENCES = 100
 """Shown inside of one finding; the others are counted."""
@@ -52,13 +52,7 @@ def render(comparison: Comparison) -> str:
             "about": printable("; ".join(filter(None, comparison.about))),
             "names": names,
             "problems": [printable(problem) for problem in comparison.problems],
-            "varying": [
-                [printable(cell) for cell in (group.owner, group.scope, f"{group.objects:,}", group.what, group.why)]
-                + [printable(examples(group))]
-                for group in comparison.varying
-            ],
-            "varying_title": varying(comparison),
-            "varying_remedy": REMEDY,
+            **varies(comparison.varying),
             "suppressed": rules(comparison.suppressed, comparison.reasons),
             "compared": [[printable(scope), count] for scope, count in comparison.compared.items()],
             "not_compared": [
@@ -70,6 +64,16 @@ def render(comparison: Comparison) -> str:
             "hosts": [],
         }
     )
+
+
+def varies(groups: Sequence[Varying]) -> dict[str, Any]:
+    """Return what the page shows of what varies."""
+    rows = ((one.owner, one.scope, f"{one.objects:,}", one.what, one.why, examples(one)) for one in groups)
+    return {
+        "varying": [list(map(printable, row)) for row in rows],
+        "varying_title": varying(groups),
+        "varying_remedy": REMEDY,
+    }
 
 
 def rules(suppressed: Mapping[str, int], reasons: Mapping[str, str]) -> list[list[Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from tdi.state.compare import Comparison, Result
 from tdi.state.finding import Finding
 from tdi.state.reports import amount, printable, varying, verdict
-from tdi.state.varying.taken import REMEDY
+from tdi.state.varying.taken import REMEDY, Varying
 
 LIMIT = 65_000
 """Bytes: a comment on GitHub may have 65,536 characters, a job summary 1 MiB."""
@@ -42,7 +42,7 @@ def render(comparison: Comparison, limit: int = LIMIT) -> str:
     findings = comparison.findings
     # What does not count comes last, and must not be crowded out by what does.
     folded = (
-        _folded_varying(comparison, room // 6),
+        folded_varying(comparison.varying, room // 6),
         _folded_rules(comparison, room // 6),
         _folded_bases(comparison, room // 6),
     )
@@ -115,9 +115,8 @@ def _folded(summary: str, table: str) -> str:
     return f"<details><summary>{summary}</summary>\n\n{table}\n</details>\n"
 
 
-def _folded_varying(comparison: Comparison, room: int) -> str:
-    """What was not compared because it varies; empty if there is nothing of the kind."""
-    groups = comparison.varying
+def folded_varying(groups: Sequence[Varying], room: int) -> str:
+    """Return what was not compared because it varies; empty if there is nothing of the kind."""
     if not groups:
         return ""
     rows = (
@@ -125,7 +124,7 @@ def _folded_varying(comparison: Comparison, room: int) -> str:
     )
     head = ("owner", "scope", "objects", "not compared", "why", "some of them")
     table = _table(head, rows, len(groups), "group", room - 150 - _size(REMEDY))
-    return _folded(varying(comparison), f"{table}\n{escape(REMEDY)}\n")
+    return _folded(varying(groups), f"{table}\n{escape(REMEDY)}\n")
 
 
 def _folded_rules(comparison: Comparison, room: int) -> str:

@@ -11,7 +11,7 @@ from tdi.outside.screen import beside
 from tdi.state.compare import Comparison, Result
 from tdi.state.finding import Difference, Finding, Kind, Names, Severity
 from tdi.state.reports import amount, examples, printable, shown, text, varying, verdict
-from tdi.state.varying.taken import REMEDY
+from tdi.state.varying.taken import REMEDY, Varying
 
 SHOWN = 200
 """Findings, unless every difference is asked for."""
@@ -74,7 +74,7 @@ def _lines(comparison: Comparison, *, verbose: bool) -> Iterator[Line | Text]:
     yield from _findings(kept, comparison.names, verbose=verbose)
     if len(kept) < len(comparison.findings):
         yield said(f"… and {len(comparison.findings) - len(kept):,} more: --verbose, or --format html.", "dim")
-    yield from _varying(comparison, verbose=verbose)
+    yield from varies(comparison.varying, verbose=verbose)
     yield from _what_does_not_count(comparison, verbose=verbose)
 
 
@@ -87,18 +87,18 @@ def _findings(findings: Sequence[Finding], names: Names, *, verbose: bool) -> It
                 yield from _difference(difference, names)
 
 
-def _varying(comparison: Comparison, *, verbose: bool) -> Iterator[Line]:
-    """What was not compared because it varies, by owner; with `verbose` all groups."""
-    if not comparison.varying:
+def varies(groups: Sequence[Varying], *, verbose: bool) -> Iterator[Line]:
+    """Yield what was not compared because it varies, by owner; with `verbose` all groups."""
+    if not groups:
         return
-    yield said(f"{varying(comparison)}. {REMEDY}")
-    kept = comparison.varying if verbose else comparison.varying[:GROUPS]
+    yield said(f"{varying(groups)}. {REMEDY}")
+    kept = groups if verbose else groups[:GROUPS]
     for group in kept:
         what = f"{group.owner}: {group.objects:,} in {group.scope} ({group.what}): {group.why}"
         some = Text(f"e.g. {printable(examples(group))}", style="dim")
         yield Line(Text("varies  ", style="dim"), (Text(printable(what)), some))
-    if len(kept) < len(comparison.varying):
-        yield said(f"… and {len(comparison.varying) - len(kept):,} more groups: --verbose.", "dim")
+    if len(kept) < len(groups):
+        yield said(f"… and {len(groups) - len(kept):,} more groups: --verbose.", "dim")
 
 
 def _what_does_not_count(comparison: Comparison, *, verbose: bool) -> Iterator[Line | Text]:

@@ -25,10 +25,10 @@ def backups(differences: Iterable[Difference]) -> Iterator[Taken]:
         if found:
             copies[found["of"]][each.kind].append(each)
     for sides in copies.values():
-        kinds = {_what(each) for each in sides[Kind.ONLY_A]}
+        kinds = {what(each) for each in sides[Kind.ONLY_A]}
         if kinds and sides[Kind.ONLY_B]:
             yield from (Taken(each, Witness.BACKUP) for each in sides[Kind.ONLY_A])
-            yield from (Taken(each, Witness.BACKUP) for each in sides[Kind.ONLY_B] if _what(each) in kinds)
+            yield from (Taken(each, Witness.BACKUP) for each in sides[Kind.ONLY_B] if what(each) in kinds)
 
 
 def sets(differences: Sequence[Difference], varying: Sequence[Difference], witness: Witness) -> Iterator[Taken]:
@@ -73,11 +73,11 @@ def _matched(group: Iterable[Difference], said: Sequence[Difference]) -> Iterato
     """
     own = {each.key for each in said if each.kind is Kind.ONLY_A}
     sized = _sizes_say_something(said)
-    here, there = (Counter(_what(each, sized=sized) for each in said if each.kind is kind) for kind in _SIDES)
+    here, there = (Counter(what(each, sized=sized) for each in said if each.kind is kind) for kind in _SIDES)
     first: dict[str, list[Difference]] = defaultdict(list)
     second: dict[str, list[Difference]] = defaultdict(list)
     for each in group:
-        kind = _what(each, sized=sized)
+        kind = what(each, sized=sized)
         if each.kind is Kind.ONLY_B:
             second[kind].append(each)
         elif each.key in own:
@@ -101,8 +101,8 @@ def _sizes_say_something(said: Collection[Difference]) -> bool:
     return len(sizes) == 1 and len(said) > 1
 
 
-def _what(difference: Difference, *, sized: bool = False) -> str:
-    """What an object is, its name and its content apart."""
+def what(difference: Difference, *, sized: bool = False) -> str:
+    """Return what an object is, its name and its content apart."""
     hidden = known(difference.scope).content | {DATA_OF} - ({"size"} if sized else set())
     kept = {name: value for name, value in difference.present.items() if name not in hidden}
     if kept.get("type") == "link":

@@ -26,12 +26,14 @@ class Witness(StrEnum):
     TWIN = "twin"
     LATER = "later"
     BACKUP = "backup"
+    FLEET = "fleet"
 
 
 _REASONS = {
     Witness.DATA: "a running service writes it",
     Witness.TWIN: "it varies between two new machines",
     Witness.LATER: "it changes while nobody acts",
+    Witness.FLEET: "no two hosts agree on it",
     Witness.BACKUP: "Ansible keeps a copy of what it replaces, under a name of its own each time",
 }
 
