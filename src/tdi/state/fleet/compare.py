@@ -23,6 +23,7 @@ from tdi.state.finding import MUST_DIFFER, Difference, Finding, Kind, Names
 from tdi.state.fleet.common_state import write_common_state
 from tdi.state.fleet.own_names import Adaptable, Reference, compare_machines
 from tdi.state.fleet.record import Inventory, Recording, read_inventory, record_hosts
+from tdi.state.fleet.slices import Slice, read_slices, write_slice
 from tdi.state.fleet.varying import OnEachHost, together
 from tdi.state.noise import CONTENT
 from tdi.state.own_secrets import secrets_of
@@ -161,19 +162,62 @@ def run_fleet(
     if len(hosts) == 1 and not record:
         raise TdiError(f"{hosts[0]} is the only host: there is nothing to compare it with.", "Name a --reference.")
     recording = record_hosts(sources, hosts, work, text=text, forks=forks, become=become, run=run)
+    return _compared(recording, hosts, work, reference, record, asked, rules, every_allowance_needed=not limit)
+
+
+def record_slice(
+    sources: Sequence[str],
+    work: Path,
+    part: Slice,
+    *,
+    text: Sequence[str] = (),
+    forks: int | None = None,
+    become: bool | None = None,
+    run: Run,
+) -> Recording:
+    """Record a slice of an inventory in `work`, where `merge_slices` finds it. Raises TdiError as `run_fleet` does."""
+    inventory = read_inventory(sources)
+    recording = record_hosts(sources, part.hosts(inventory.hosts), work, text=text, forks=forks, become=become, run=run)
+    write_slice(work, part, inventory, recording, text)
+    return recording
+
+
+def merge_slices(
+    directories: Sequence[Path], work: Path, *, reference: str | None = None, rules: Rules | None = None
+) -> Fleet:
+    """Compare the hosts of all slices as if one run had recorded them; see `run_fleet` and `read_slices`."""
+    merged = read_slices(directories)
+    record, asked = _asked(reference, merged.inventory)
+    return _compared(merged.recording, merged.inventory.hosts, work, reference, record, asked, rules)
+
+
+def _compared(
+    recording: Recording,
+    hosts: Sequence[str],
+    work: Path,
+    reference: str | None,
+    record: Path | None,
+    asked: tuple[str, ...],
+    rules: Rules | None,
+    *,
+    every_allowance_needed: bool = True,
+) -> Fleet:
+    """Compare what was recorded with a record, a host, or the most common state of hosts, which is kept in `work`."""
     if record:
         said = f"the record {record}"
-        return compare_fleet(recording, Reference(record), said, rules, every_allowance_needed=not limit)
+        return compare_fleet(recording, Reference(record), said, rules, every_allowance_needed=every_allowance_needed)
     known = _recorded(recording, asked or hosts)
-    if asked == (reference,):
+    if reference and asked == (reference,):
         opened, said = Reference(recording.records[known[0]]), f"the host {reference}"
-        return compare_fleet(recording, opened, said, rules, itself=reference, every_allowance_needed=not limit)
+        return compare_fleet(
+            recording, opened, said, rules, itself=reference, every_allowance_needed=every_allowance_needed
+        )
     common = work / "common-state.json.gz"
     recording = _with_common_state(recording, asked or hosts, common, rules or Rules())
     known = _recorded(recording, asked or hosts)
     of = f"the group {reference}" if reference else "the fleet"
     said = f"the most common state of the {len(known)} recorded hosts of {of}"
-    return compare_fleet(recording, Reference(common), said, rules, every_allowance_needed=not limit)
+    return compare_fleet(recording, Reference(common), said, rules, every_allowance_needed=every_allowance_needed)
 
 
 def _recorded(recording: Recording, hosts: Sequence[str]) -> list[str]:
