@@ -38,6 +38,9 @@ exec sed \
 """
 
 
+FLEET: tuple[str | Path, ...] = (Path(sys.executable).parent / "tdi", "state", "fleet")
+
+
 @dataclass(frozen=True)
 class Cost:
     """What a run cost."""
@@ -100,32 +103,65 @@ def memory() -> float:
     return kibibytes / 1024
 
 
-def run(inventory: Path, hosts: int, forks: int, directory: Path) -> Cost:
-    """Run `tdi state fleet` and return what it cost."""
+def _environment(directory: Path) -> dict[str, str]:
+    """The environment of a run, in which the simulated hosts are recorded by root, whoever measures."""
     fakes = directory / "fakes"
     fakes.mkdir(exist_ok=True)
-    # The simulated hosts are recorded by root, whoever measures.
     (fakes / "id").write_text("#!/bin/sh\necho 0\n", encoding="utf-8")
     (fakes / "id").chmod(0o755)
-    output = directory / f"out-{hosts}"
-    command = [Path(sys.executable).parent / "tdi", "state", "fleet", "--inventory", inventory]
-    command += ["--forks", str(forks), "--output", output, "--format", "json"]
-    if hosts == 1:  # which has no other to be compared with
-        command += ["--reference", directory / "record.json"]
-    environment = {**os.environ, MARK: "1", "PATH": f"{fakes}{os.pathsep}{os.environ['PATH']}"}
+    return {**os.environ, MARK: "1", "PATH": f"{fakes}{os.pathsep}{os.environ['PATH']}"}
+
+
+def measured(command: list[str | Path], directory: Path, records: Path, hosts: int) -> tuple[float, float, float]:
+    """Run a command; seconds until `hosts` records are there, until its end, and MiB at its highest.
+
+    What it prints is in `report.json` in `directory`.
+    """
     began = time.monotonic()
     highest = recorded = 0.0
     with (directory / "report.json").open("wb") as report, (directory / "messages").open("wb") as messages:
-        child = subprocess.Popen(command, env=environment, stdout=report, stderr=messages, stdin=subprocess.DEVNULL)
+        child = subprocess.Popen(
+            command, env=_environment(directory), stdout=report, stderr=messages, stdin=subprocess.DEVNULL
+        )
         while child.poll() is None:
             highest = max(highest, memory())
-            if len(list((output / "records").glob("*.json.gz"))) == hosts and not recorded:
+            if not recorded and len(list(records.glob("*.json.gz"))) == hosts:
                 recorded = time.monotonic() - began
             time.sleep(0.2)
     if child.returncode not in {0, 1}:
         sys.exit(f"tdi ended with {child.returncode}: {(directory / 'messages').read_text(encoding='utf-8')}")
+    return recorded, time.monotonic() - began, highest
+
+
+def run(inventory: Path, hosts: int, forks: int, directory: Path) -> Cost:
+    """Run `tdi state fleet` and return what it cost."""
+    output = directory / f"out-{hosts}"
+    command = [*FLEET, "--inventory", inventory, "--forks", str(forks), "--output", output, "--format", "json"]
+    if hosts == 1:  # which has no other to be compared with
+        command += ["--reference", directory / "record.json"]
+    recorded, seconds, highest = measured(command, directory, output / "records", hosts)
     found = json.loads((directory / "report.json").read_text(encoding="utf-8"))
-    return Cost(hosts, time.monotonic() - began, recorded, highest, len(found["findings"]))
+    return Cost(hosts, seconds, recorded, highest, len(found["findings"]))
+
+
+def in_slices(inventory: Path, hosts: int, slices: int, forks: int, directory: Path) -> None:
+    """Record a fleet in slices, each as a controller of its own would, and merge them; print what each step cost."""
+    outputs = [directory / f"slice-{number}" for number in range(1, slices + 1)]
+    print(f"\n{hosts:,} hosts in {slices} slices\n{'':12} {'hosts':>6} {'seconds':>8} {'MiB':>6} {'findings':>9}")
+    for number, output in enumerate(outputs, 1):
+        command = [*FLEET, "--inventory", inventory, "--forks", str(forks), "--slice", f"{number}/{slices}"]
+        _, seconds, highest = measured([*command, "--output", output], directory, output / "records", hosts)
+        mine = len(list((output / "records").glob("*.json.gz")))
+        print(f"{f'slice {number}/{slices}':12} {mine:>6,} {seconds:>8.1f} {highest:>6.0f}", flush=True)
+    merge = [*FLEET, "merge", *outputs, "--format", "json"]
+    _, seconds, highest = measured(merge, directory, directory, hosts)
+    found = json.loads((directory / "report.json").read_text(encoding="utf-8"))
+    print(f"{'merge':12} {hosts:>6,} {seconds:>8.1f} {highest:>6.0f} {len(found['findings']):>9}")
+    more = 100_000 / hosts
+    print(
+        f"At that rate 100,000 hosts in {round(slices * more):,} slices of the same size are merged in"
+        f" {seconds * more / 3600:.1f} hours by one process."
+    )
 
 
 def extrapolated(costs: list[Cost], hosts: int) -> tuple[float, float]:
@@ -147,6 +183,7 @@ def main() -> None:
         "--hosts", type=int, nargs="+", default=[10, 25, 50], help="sizes of fleets (default: 10 25 50)"
     )
     parser.add_argument("--forks", type=int, default=5, help="hosts at a time (default: 5, as Ansible's)")
+    parser.add_argument("--slices", type=int, help="take each size in so many slices, and merge them")
     parser.add_argument("--record", type=Path, help="the record of a real machine; without it one is made with Docker")
     parser.add_argument("--json", type=Path, help="write the figures here")
     chosen = parser.parse_args()
@@ -160,6 +197,10 @@ def main() -> None:
             real_record(record)
         objects = sum(line.startswith(b'"') for line in record.open("rb"))
         print(f"A host has {objects:,} objects in {record.stat().st_size / 1024**2:.1f} MiB; {chosen.forks} forks.\n")
+        if chosen.slices:
+            for hosts in sorted(chosen.hosts):
+                in_slices(simulate(hosts, record, directory), hosts, chosen.slices, chosen.forks, directory)
+            return
         print(f"{'hosts':>6} {'seconds':>8} {'of it recording':>16} {'a host':>8} {'MiB':>6} {'findings':>9}")
         for hosts in sorted(chosen.hosts):
             cost = run(simulate(hosts, record, directory), hosts, chosen.forks, directory)
