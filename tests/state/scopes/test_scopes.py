@@ -22,6 +22,7 @@ ELSEWHERE = {
     "plan.py": {*plan._ORDER},  # in which order a change works is about all of them
     "recording.py": {"probes"},  # the name of a setting of the collector, too
     "record_settings.py": {"probes"},  # the same
+    "slices.py": {"groups"},  # those of an inventory
 }
 """Module outside of scopes/ → the scopes that it may name, besides files: that is the ground on which all stand."""
 

@@ -6,6 +6,7 @@ from tdi.collector.scopes.accounts import authorized_keys, groups, subids, sudoe
 from tdi.collector.scopes.alternatives import alternatives
 from tdi.collector.scopes.apt import apt
 from tdi.collector.scopes.certificates import certificates
+from tdi.collector.scopes.containers import containers
 from tdi.collector.scopes.cron import cron
 from tdi.collector.scopes.dpkg import dpkg
 from tdi.collector.scopes.limits import limits
@@ -26,6 +27,7 @@ SCOPES = {
     "listeners": listeners,
     "systemd": systemd,
     "packet_filter": packet_filter,
+    "containers": containers,
     "packages": packages,
     "apt": apt,
     "dpkg": dpkg,

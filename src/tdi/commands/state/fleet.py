@@ -80,9 +80,7 @@ def command(
         raise click.UsageError("Missing option '-i' / '--inventory'.")
     if part:
         if not output or reference or limit or rules:
-            raise click.UsageError(
-                "--slice only records: it needs --output; `merge` takes --reference and --rules."
-            )
+            raise click.UsageError("--slice only records: it needs --output; `merge` takes --reference and --rules.")
         with new_run() as run:
             recorded = record_slice(inventories, output, part, text=text, forks=forks, become=become, run=run)
         console.say(f"{len(recorded.records):,} hosts of the slice {part} are in {output}.")

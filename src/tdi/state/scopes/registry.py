@@ -7,6 +7,7 @@ from tdi.state.scopes.accounts import AUTHORIZED_KEYS, GROUPS, SUBIDS, SUDOERS, 
 from tdi.state.scopes.alternatives import ALTERNATIVES
 from tdi.state.scopes.apt import APT
 from tdi.state.scopes.certificates import CERTIFICATES
+from tdi.state.scopes.containers import CONTAINERS
 from tdi.state.scopes.cron import CRON
 from tdi.state.scopes.dpkg import DPKG
 from tdi.state.scopes.files import FILES
@@ -45,6 +46,7 @@ SCOPES: Mapping[str, Scope] = {
         SYSTEM,
         PROCESSES,
         LISTENERS,
+        CONTAINERS,
         CERTIFICATES,
         PACKET_FILTER,
         PROBES,
