@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from tdi.commands.state.options import CODES, FILE, FORMS
 from tdi.errors import ExitCode
@@ -72,17 +73,25 @@ def command(
 
     Exits with 0 if all hosts are in the same state and nothing is wrong on them, 1 if not, 2 if that cannot be said of
     one: a host that was not reached or not recorded completely. 2 comes before 1, for the fleet may be worse than what
-    was found; the report has the differences of all others nevertheless.
+    was found; the report has the differences of all others nevertheless. A slice exits with 0, or with 2 if a host of
+    it was not recorded.
     """
+    given = {name for name in ctx.params if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT}
     if ctx.invoked_subcommand:
+        if given:
+            raise click.UsageError("Options of merge stand behind its name; it takes no inventory.")
         return ExitCode.HOLDS
     if not inventories:
         raise click.UsageError("Missing option '-i' / '--inventory'.")
     if part:
-        if not output or reference or limit or rules:
-            raise click.UsageError("--slice only records: it needs --output; `merge` takes --reference and --rules.")
+        if not output or given & {"reference", "rules", "form", "verbose"}:
+            raise click.UsageError(
+                "--slice only records: it needs --output; `merge` takes --reference, --rules, --format and --verbose."
+            )
         with new_run() as run:
-            recorded = record_slice(inventories, output, part, text=text, forks=forks, become=become, run=run)
+            recorded = record_slice(
+                inventories, output, part, limit=limit, text=text, forks=forks, become=become, run=run
+            )
         console.say(f"{len(recorded.records):,} hosts of the slice {part} are in {output}.")
         for host, why in recorded.failures.items():
             console.say(f"Not recorded: {host}: {why}.")

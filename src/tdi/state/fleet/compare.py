@@ -23,7 +23,7 @@ from tdi.state.finding import MUST_DIFFER, Difference, Finding, Kind, Names
 from tdi.state.fleet.common_state import write_common_state
 from tdi.state.fleet.own_names import Adaptable, Reference, compare_machines
 from tdi.state.fleet.record import Inventory, Recording, read_inventory, record_hosts
-from tdi.state.fleet.slices import Slice, read_slices, write_slice
+from tdi.state.fleet.slices import FILE, Settings, Slice, read_slices, write_slice
 from tdi.state.fleet.varying import OnEachHost, together
 from tdi.state.noise import CONTENT
 from tdi.state.own_secrets import secrets_of
@@ -159,8 +159,7 @@ def run_fleet(
     inventory = read_inventory(sources, limit)
     record, asked = _asked(reference, read_inventory(sources) if reference and limit else inventory)
     hosts = tuple(sorted({*inventory.hosts, *asked}))
-    if len(hosts) == 1 and not record:
-        raise TdiError(f"{hosts[0]} is the only host: there is nothing to compare it with.", "Name a --reference.")
+    _check_number(hosts, record)
     recording = record_hosts(sources, hosts, work, text=text, forks=forks, become=become, run=run)
     return _compared(recording, hosts, work, reference, record, asked, rules, every_allowance_needed=not limit)
 
@@ -170,15 +169,19 @@ def record_slice(
     work: Path,
     part: Slice,
     *,
+    limit: str | None = None,
     text: Sequence[str] = (),
     forks: int | None = None,
     become: bool | None = None,
     run: Run,
 ) -> Recording:
     """Record a slice of an inventory in `work`, where `merge_slices` finds it. Raises TdiError as `run_fleet` does."""
-    inventory = read_inventory(sources)
-    recording = record_hosts(sources, part.hosts(inventory.hosts), work, text=text, forks=forks, become=become, run=run)
-    write_slice(work, part, inventory, recording, text)
+    inventory = read_inventory(sources, limit)
+    hosts = part.hosts(inventory.hosts)
+    # A slice that is not recorded to its end is none, whatever was there before.
+    (work / FILE).unlink(missing_ok=True)
+    recording = record_hosts(sources, hosts, work, text=text, forks=forks, become=become, run=run)
+    write_slice(work, part, inventory, recording, Settings(text, become, limit))
     return recording
 
 
@@ -187,8 +190,18 @@ def merge_slices(
 ) -> Fleet:
     """Compare the hosts of all slices as if one run had recorded them; see `run_fleet` and `read_slices`."""
     merged = read_slices(directories)
+    hosts = merged.inventory.hosts
     record, asked = _asked(reference, merged.inventory)
-    return _compared(merged.recording, merged.inventory.hosts, work, reference, record, asked, rules)
+    _check_number(hosts, record)
+    whole = not merged.limited
+    work.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return _compared(merged.recording, hosts, work, reference, record, asked, rules, every_allowance_needed=whole)
+
+
+def _check_number(hosts: Sequence[str], record: Path | None) -> None:
+    """Raise TdiError where a host would be compared with itself."""
+    if len(hosts) == 1 and not record:
+        raise TdiError(f"{hosts[0]} is the only host: there is nothing to compare it with.", "Name a --reference.")
 
 
 def _compared(
@@ -243,7 +256,8 @@ def _with_common_state(recording: Recording, hosts: Sequence[str], common: Path,
 
 
 def _nonsense(error: DamagedRecordError) -> str:
-    return f"what it sends is not a record{error.where and f': {error.where}'}"
+    # It was whole when it was recorded: what was cut off since then is in no line.
+    return f"what it sends is not a record: {error.where}" if error.where else "its record is truncated or damaged"
 
 
 def _asked(reference: str | None, inventory: Inventory) -> tuple[Path | None, tuple[str, ...]]:

@@ -39,14 +39,26 @@ def verdict(fleet: Fleet) -> tuple[str, ...]:
     suppressed = amount(sum(fleet.suppressed.values()), "difference")
     rules = amount(len(fleet.suppressed), "rule")
     counted = f"Compared {amount(fleet.compared, 'object')}; {suppressed} suppressed by {rules}"
-    missing = fleet.with_status(Status.NOT_RECORDED)
     return (
         f"{same} of {amount(len(fleet.hosts), 'host')} {verb} in the state of the reference{rest}{findings}.{problems}",
         f"The reference is {fleet.reference}. {counted}.",
-        *(f"Not recorded: {host.name}: {host.why}." for host in missing),
+        *_missing(fleet),
         *(f"Not compared on {_names(fleet, hosts)}: {why}." for why, hosts in fleet.not_compared.items()),
         *fleet.problems,
     )
+
+
+def _missing(fleet: Fleet) -> Iterator[str]:
+    """A line for each host that was not recorded, or for all that were not for one reason if these are many."""
+    by_reason: dict[str, list[str]] = {}
+    for host in fleet.with_status(Status.NOT_RECORDED):
+        by_reason.setdefault(host.why, []).append(host.name)
+    for host in fleet.with_status(Status.NOT_RECORDED):
+        names = by_reason[host.why]
+        if len(names) <= _NAMED:
+            yield f"Not recorded: {host.name}: {host.why}."
+        elif host.name == names[0]:
+            yield f"Not recorded: {amount(len(names), 'host')} ({_some(names)}): {host.why}."
 
 
 def show(fleet: Fleet, console: Console, *, verbose: bool = False) -> None:
@@ -82,10 +94,11 @@ def share(fleet: Fleet, shared: Shared) -> str:
 
 def _names(fleet: Fleet, hosts: Sequence[str]) -> str:
     """Names of hosts: a few, or all but a few."""
-    named = {*hosts}
-    others = [host.name for host in fleet.hosts if host.compared and host.name not in named]
-    if others and len(others) < len(hosts) and len(hosts) > _NAMED // 2:
-        return f"all but {_some(others)}"
+    if len(hosts) > _NAMED // 2:  # looked at first: there may be as many findings as hosts
+        named = {*hosts}
+        others = [host.name for host in fleet.hosts if host.compared and host.name not in named]
+        if others and len(others) < len(hosts):
+            return f"all but {_some(others)}"
     return _some(hosts)
 
 
