@@ -514,11 +514,20 @@ def test_names_that_each_host_has_of_its_own_are_no_finding(hosts: Hosts, names:
     assert hosts.compared().result is result
 
 
-def test_a_host_with_one_more_of_such_names_is_found(hosts: Hosts):
+@pytest.mark.parametrize("which", range(4))
+def test_a_host_with_one_more_of_such_names_is_found(hosts: Hosts, which: int):
     for number in range(4):
-        more = {"/var/lib/app/run.99": file()} if not number else {}
+        more = {"/var/lib/app/run.99": file()} if number == which else {}
         hosts.add(f"h{number}", {"files": {"/etc/x": file(), f"/var/lib/app/run.{number}": file(), **more}})
     assert "/var/lib/app/run.99" in found(hosts.compared())
+
+
+def test_names_are_counted_as_one_host_has_them(hosts: Hosts):
+    for number in range(5):
+        names = {f"/var/lib/app/run.{number}{last}": file() for last in range(3)}
+        hosts.add(f"h{number}", {"files": {"/etc/x": file(), **names}})
+    (group,) = hosts.compared().varying
+    assert (group.objects, group.examples) == (3, tuple(f"/var/lib/app/run.0{last}" for last in range(3)))
 
 
 def test_the_data_of_services_is_no_finding_on_two_hosts_either(hosts: Hosts):

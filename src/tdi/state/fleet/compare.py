@@ -24,7 +24,7 @@ from tdi.state.fleet.common_state import write_common_state
 from tdi.state.fleet.own_names import Adaptable, Reference, compare_machines
 from tdi.state.fleet.record import Inventory, Recording, read_inventory, record_hosts
 from tdi.state.fleet.slices import FILE, Settings, Slice, read_slices, write_slice
-from tdi.state.fleet.varying import OnEachHost, together
+from tdi.state.fleet.varying import OnEachHost
 from tdi.state.noise import CONTENT
 from tdi.state.own_secrets import secrets_of
 from tdi.state.record import DamagedRecordError, RecordFile
@@ -316,6 +316,20 @@ def compare_fleet(
     return found.fleet(described, every_allowance_needed=every_allowance_needed and not failures)
 
 
+@dataclass(slots=True)
+class _Gathered:
+    """A finding and the hosts that share it so far."""
+
+    finding: Finding
+    differences: int
+    hosts: list[str] = field(default_factory=list)
+    forms: set[int] = field(default_factory=set)
+
+    def shared(self) -> Shared:
+        """The same once all hosts are there."""
+        return Shared(self.finding, self.differences, tuple(self.hosts), len(self.forms))
+
+
 class _Findings:
     """Gathers what is found host by host."""
 
@@ -324,15 +338,13 @@ class _Findings:
         self.suppressed: Counter[str] = Counter()
         self._allow = Allowances(rules.allow)
         self._rules = rules
-        self._shared: dict[tuple[str, str], Shared] = {}
-        self._variants: dict[tuple[str, str], set[int]] = {}
+        self._shared: dict[tuple[str, str], _Gathered] = {}
         self._secrets: dict[tuple[str, str], list[str]] = {}
         self._compared = 0
         self._not_compared: dict[str, list[str]] = {}
         self._problems: dict[str, None] = {}
         self._reasons: dict[str, str] = {}
         self._on_each = OnEachHost()
-        self._varying: list[tuple[Varying, ...]] = []
 
     def add(self, name: str, comparison: Comparison) -> None:
         """Take in the comparison of a host."""
@@ -341,7 +353,7 @@ class _Findings:
         for finding in findings:
             self._add(finding, (name,))
             self._on_each.add(name, finding, _form(finding))
-        self._varying.append(comparison.varying)
+        self._on_each.add_groups(comparison.varying)
         self.suppressed.update(comparison.suppressed)
         self._reasons |= comparison.reasons
         self._compared += sum(comparison.compared.values())
@@ -373,13 +385,11 @@ class _Findings:
         head = finding.differences[0]
         key = (finding.id, _sides(finding, head))
         known = self._shared.get(key)
-        variants = self._variants.setdefault(key, set())
-        variants.add(_form(finding))
         if known is None:
             kept = replace(finding, differences=(head,))
-            self._shared[key] = Shared(kept, len(finding.differences), hosts, 1)
-        else:
-            self._shared[key] = replace(known, hosts=(*known.hosts, *hosts), variants=len(variants))
+            known = self._shared[key] = _Gathered(kept, len(finding.differences))
+        known.hosts += hosts
+        known.forms.add(_form(finding))
 
     def add_secrets(self, name: str, record: RecordFile) -> None:
         """Note the hashes of the files of a host that no other host may share."""
@@ -391,13 +401,13 @@ class _Findings:
         for (key, value), hosts in sorted(self._secrets.items()):
             if len(hosts) > 1:
                 self._add_shared_secret(key, value, hosts)
-        varying = together(self._take_varying(), self._varying)
+        varying = self._on_each.together(self._take_varying())
         if every_allowance_needed:
             self._problems |= dict.fromkeys(self._allow.unneeded(self.suppressed))
         return Fleet(
             reference=reference,
             hosts=tuple(sorted(self.hosts, key=lambda host: host.name)),
-            findings=tuple(sorted(self._shared.values(), key=_worst_first)),
+            findings=tuple(sorted((gathered.shared() for gathered in self._shared.values()), key=_worst_first)),
             suppressed={rule: count for rule, count in sorted(self.suppressed.items()) if count},
             compared=self._compared,
             not_compared={why: tuple(hosts) for why, hosts in sorted(self._not_compared.items())},
@@ -406,11 +416,14 @@ class _Findings:
             reasons=self._reasons,
         )
 
-    def _take_varying(self) -> list[Finding]:
-        """Take out what varies on each host, and return it; a host that differs in nothing else is the same."""
+    def _take_varying(self) -> list[tuple[Finding, str]]:
+        """Take out what varies on each host, and return it, each with the first host that has it.
+
+        A host that differs in nothing else is the same.
+        """
         compared = sum(host.compared for host in self.hosts)
-        taken = {key for key, shared in self._shared.items() if self._on_each.varies(shared.finding, compared)}
-        found = [self._shared.pop(key).finding for key in taken]
+        taken = [key for key, shared in self._shared.items() if self._on_each.varies(shared.finding, compared)]
+        found = [(gathered.finding, gathered.hosts[0]) for gathered in map(self._shared.pop, taken)]
         left = {host for shared in self._shared.values() if _is_compared(shared.finding) for host in shared.hosts}
         if taken:
             self.hosts = [
