@@ -1,9 +1,13 @@
 """What `tdi state fleet` costs the controller: time and memory for growing fleets, and what follows for 1,000 hosts.
 
 The hosts are simulated: Ansible runs the whole way for each of them over its local connection, and where a host would
-run the collector, a program prints the record of one real machine with small changes: another machine id, every tenth
-host an older package, every twenty-fifth a setuid program. So the figures leave out what the hosts and the network
-need: about as long as the collector runs there (about 2 s on a small server), divided by the forks.
+run the collector, a program prints the record of one real machine with small changes: another machine id, a content and
+a name that no other host has, every tenth host an older package, every twenty-fifth a setuid program. So the figures
+leave out what the hosts and the network need: about as long as the collector runs there (about 2 s on a small server),
+divided by the forks.
+
+With `--slices` each slice is recorded as a controller of its own would, one after the other, and then merged: one of
+them, half of them, all. What 100,000 hosts take to merge is read off a line through these.
 
 The memory is the sum over all processes of the controller, shared pages counted once (Pss), at its highest.
 """
@@ -15,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Container
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,12 +37,16 @@ cat >/dev/null
 exec sed \
   -e '2s/"hostname":"[^"]*"/"hostname":"web{number}"/' \
   -e 's|^\("/etc/machine-id": .*"hash":"sha256:\)[0-9a-f]\{{8\}}|\1{number:08x}|' \
+  -e 's|^\("/etc/fstab": .*"hash":"sha256:\)[0-9a-f]\{{8\}}|\1{number:08x}|' \
+  -e 's|^"/etc/.pwd.lock":|"/etc/.pwd.lock.{number}":|' \
   -e '{package}s|^\("bash": .*"version":"\)[^"]*|\15.0-1|' \
   -e '{mode}s|^\("/usr/bin/base64": .*"mode":"\)0755|\14755|' \
   {record}
 """
 
 
+MANY = 100_000
+"""Hosts that a merge is extrapolated to."""
 FLEET: tuple[str | Path, ...] = (Path(sys.executable).parent / "tdi", "state", "fleet")
 
 
@@ -112,10 +121,12 @@ def _environment(directory: Path) -> dict[str, str]:
     return {**os.environ, MARK: "1", "PATH": f"{fakes}{os.pathsep}{os.environ['PATH']}"}
 
 
-def measured(command: list[str | Path], directory: Path, records: Path, hosts: int) -> tuple[float, float, float]:
+def measured(
+    command: list[str | Path], directory: Path, records: Path, hosts: int, codes: Container[int] = (0, 1)
+) -> tuple[float, float, float]:
     """Run a command; seconds until `hosts` records are there, until its end, and MiB at its highest.
 
-    What it prints is in `report.json` in `directory`.
+    What it prints is in `report.json` in `directory`. It must end with one of `codes`.
     """
     began = time.monotonic()
     highest = recorded = 0.0
@@ -128,7 +139,7 @@ def measured(command: list[str | Path], directory: Path, records: Path, hosts: i
             if not recorded and len(list(records.glob("*.json.gz"))) == hosts:
                 recorded = time.monotonic() - began
             time.sleep(0.2)
-    if child.returncode not in {0, 1}:
+    if child.returncode not in codes:
         sys.exit(f"tdi ended with {child.returncode}: {(directory / 'messages').read_text(encoding='utf-8')}")
     return recorded, time.monotonic() - began, highest
 
@@ -153,15 +164,24 @@ def in_slices(inventory: Path, hosts: int, slices: int, forks: int, directory: P
         _, seconds, highest = measured([*command, "--output", output], directory, output / "records", hosts)
         mine = len(list((output / "records").glob("*.json.gz")))
         print(f"{f'slice {number}/{slices}':12} {mine:>6,} {seconds:>8.1f} {highest:>6.0f}", flush=True)
-    merge = [*FLEET, "merge", *outputs, "--format", "json"]
-    _, seconds, highest = measured(merge, directory, directory, hosts)
-    found = json.loads((directory / "report.json").read_text(encoding="utf-8"))
-    print(f"{'merge':12} {hosts:>6,} {seconds:>8.1f} {highest:>6.0f} {len(found['findings']):>9}")
-    more = 100_000 / hosts
-    print(
-        f"At that rate 100,000 hosts in {round(slices * more):,} slices of the same size are merged in"
-        f" {seconds * more / 3600:.1f} hours by one process."
-    )
+    costs = []
+    for several in sorted({1, slices // 2, slices} - {0}):
+        merge = [*FLEET, "merge", *outputs[:several], "--format", "json"]
+        # Without all slices the result is unknown.
+        _, seconds, highest = measured(merge, directory, directory, hosts, (0, 1) if several == slices else (2,))
+        found = json.loads((directory / "report.json").read_text(encoding="utf-8"))
+        merged = sum(host["status"] != "not-recorded" for host in found["hosts"].values())
+        costs.append(Cost(merged, seconds, 0, highest, len(found["findings"])))
+        print(
+            f"{f'merge {several}':12} {merged:>6,} {seconds:>8.1f} {highest:>6.0f} {len(found['findings']):>9}",
+            flush=True,
+        )
+    if len(costs) > 1:
+        seconds, mebibytes = extrapolated(costs, MANY)
+        print(
+            f"By the growth from {costs[0].hosts:,} to {costs[-1].hosts:,} hosts, {MANY:,} are merged in "
+            f"{seconds / 3600:.1f} hours with {mebibytes:,.0f} MiB, by one process."
+        )
 
 
 def extrapolated(costs: list[Cost], hosts: int) -> tuple[float, float]:
