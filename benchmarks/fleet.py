@@ -161,7 +161,7 @@ def in_slices(inventory: Path, hosts: int, slices: int, forks: int, directory: P
     print(f"\n{hosts:,} hosts in {slices} slices\n{'':12} {'hosts':>6} {'seconds':>8} {'MiB':>6} {'findings':>9}")
     for number, output in enumerate(outputs, 1):
         command = [*FLEET, "--inventory", inventory, "--forks", str(forks), "--slice", f"{number}/{slices}"]
-        _, seconds, highest = measured([*command, "--output", output], directory, output / "records", hosts)
+        _, seconds, highest = measured([*command, "--output", output], directory, output / "records", hosts, (0,))
         mine = len(list((output / "records").glob("*.json.gz")))
         print(f"{f'slice {number}/{slices}':12} {mine:>6,} {seconds:>8.1f} {highest:>6.0f}", flush=True)
     costs = []
