@@ -18,6 +18,7 @@ from typing import IO, Any, Self
 
 from tdi.collector.layout import META, SCHEMA, meta_line, object_line, write_layout
 from tdi.errors import TdiError
+from tdi.outside.files import make_directory
 
 TEXTS = (r"^/etc/(hostname|hosts|mailname)$",)
 """Files that hold the machine's name on each server: their text is recorded, for a hash tells nothing about it."""
@@ -354,7 +355,7 @@ def atomic_output(path: Path) -> Iterator[IO[bytes]]:
     if path.exists() and not path.is_file():
         raise TdiError(f"The record {path} cannot be written: it is not a file.", "Name a file.")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(path.parent)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:
         raise TdiError(f"The record {path} cannot be written: {error.strerror}.") from error

@@ -19,6 +19,7 @@ from tdi.errors import TdiError
 from tdi.machines.reaper import end_run
 from tdi.machines.run import Run
 from tdi.outside import ansible, ansible_plugins, console
+from tdi.outside.files import make_directory
 from tdi.outside.json_lines import JsonLines
 from tdi.state import recording
 from tdi.state.program import program
@@ -100,8 +101,7 @@ def record_hosts(
     """
     settings = {"lifeline": 3, "text": [*TEXTS, *(checked_pattern(pattern) for pattern in text)]}
     records = work / "records"
-    work.mkdir(mode=0o700, parents=True, exist_ok=True)
-    records.mkdir(mode=0o700, exist_ok=True)
+    make_directory(records)
     log = work / "ansible.log"
     log.unlink(missing_ok=True)
     scratch = run.directory
