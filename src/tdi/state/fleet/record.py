@@ -24,6 +24,7 @@ from tdi.outside.json_lines import JsonLines
 from tdi.state import recording
 from tdi.state.program import program
 from tdi.state.record import BYTES, TEXTS, RecordFile, atomic_output, extended_meta
+from tdi.state.recording import _directory as checked_directory
 from tdi.state.recording import _pattern as checked_pattern
 from tdi.state.reports import printable
 
@@ -88,18 +89,23 @@ def record_hosts(
     work: Path,
     *,
     text: Sequence[str] = (),
+    include: Sequence[str] = (),
     forks: int | None = None,
     become: bool | None = None,
     run: Run,
 ) -> Recording:
     """Record `hosts`, each in a compressed file in `work`/records; Ansible's log is beside it.
 
-    `text`: see `tdi state record`. `forks` hosts are recorded at a time, and with `become` as root by Ansible's become;
-    None leaves both to Ansible's own configuration and the inventory. A host that cannot be recorded is in `failures`,
-    the others go on. What is only needed meanwhile is in the directory of `run`, and ends with it. Raises TdiError
-    where Ansible itself cannot run.
+    `text` and `include`: see `tdi state record`. `forks` hosts are recorded at a time, and with `become` as root by
+    Ansible's become; None leaves both to Ansible's own configuration and the inventory. A host that cannot be recorded
+    is in `failures`, the others go on. What is only needed meanwhile is in the directory of `run`, and ends with it.
+    Raises TdiError where Ansible itself cannot run.
     """
-    settings = {"lifeline": 3, "text": [*TEXTS, *(checked_pattern(pattern) for pattern in text)]}
+    settings = {
+        "lifeline": 3,
+        "text": [*TEXTS, *map(checked_pattern, text)],
+        "include": list(map(checked_directory, include)),
+    }
     records = work / "records"
     make_directory(records)
     log = work / "ansible.log"
