@@ -43,7 +43,7 @@ def storage(machine: Machine) -> dict[str, str]:
         found.update((home + path, engine) for path, engine in OF_USERS.items())
     for engine, (file, pattern) in ELSEWHERE.items():
         found.update((path, engine) for path in re.findall(pattern, machine.text(file, LIMIT)))
-    found.update((path, "docker") for path in _data_root(machine.text("/etc/docker/daemon.json", LIMIT)))
+    found.update(dict.fromkeys(_data_root(machine.text("/etc/docker/daemon.json", LIMIT)), "docker"))
     # With a slash at the end of each, a directory begins with those that it lies in.
     included = [_place(machine, path).rstrip("/") + "/" for path in machine.settings.include]
     places = {_place(machine, path): engine for path, engine in found.items()}
