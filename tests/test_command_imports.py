@@ -17,7 +17,7 @@ COMMANDS: dict[str, tuple[set[str], int]] = {
     "base build": ({"yaml"}, 180),
     "clean": (set(), 110),
     "doctor": ({"rich", "yaml"}, 250),
-    "machine record": ({"yaml"}, 230),
+    "machine record": ({"yaml"}, 240),
     "machine wait": (set(), 110),
     "production build": ({"molecule", "yaml"}, 230),
     "production history": ({"molecule", "yaml"}, 230),

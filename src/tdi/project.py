@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tdi import settings
 from tdi.errors import TdiError
+from tdi.outside.files import make_directory
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Project:
     def prepare_artifacts(self) -> None:
         """Create the directory for results. Raises TdiError where it cannot be written."""
         try:
-            self.records.mkdir(parents=True, exist_ok=True)
+            make_directory(self.records)
             with tempfile.TemporaryFile(dir=self.artifacts):
                 pass
         except OSError as error:
@@ -88,7 +89,7 @@ def fingerprint(paths: Iterable[Path]) -> str:
 @contextmanager
 def kept(temporary: Path, final: Path) -> Iterator[None]:
     """Keep what is written to `temporary` in `final` at the end, in place of what was there; runs never mix."""
-    temporary.mkdir(parents=True, exist_ok=True)
+    make_directory(temporary)
     try:
         yield
     finally:

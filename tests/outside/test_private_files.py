@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tdi.outside.files import write_atomically
+from tdi.outside import process
+from tdi.outside.files import make_directory, write_atomically
 from tdi.state.record import ScopeHeader, atomic_output, write_record
 
 
@@ -33,3 +34,25 @@ def test_its_owner_alone_reads_it_whatever_the_umask_and_what_was_there(tmp_path
         with atomic_output(file) as output:
             output.write(b"text")
     assert oct(file.stat().st_mode & 0o777) == "0o600"
+
+
+@pytest.mark.usefixtures("umask")
+def test_a_directory_that_is_made_for_it_is_its_owners_alone_and_one_that_was_there_is_left_as_it_is(tmp_path: Path):
+    there = tmp_path / "there"
+    there.mkdir()
+    there.chmod(0o755)
+    write_atomically(there / "reports" / "first" / "report.json", "text")
+    write_record(there / "records" / "web1.json.gz", {}, {"files": (ScopeHeader(), [])})
+    make_directory(there)
+    assert oct(there.stat().st_mode & 0o777) == "0o755"
+    made = [there / "reports", there / "reports" / "first", there / "records"]
+    assert {oct(each.stat().st_mode & 0o777) for each in made} == {"0o700"}
+
+
+@pytest.mark.usefixtures("umask")
+def test_what_a_program_says_into_a_log_is_its_owners_alone(tmp_path: Path):
+    log = tmp_path / "ansible.log"
+    with process.started(["echo", "a host"], log=log) as running:
+        running.wait()
+    assert log.read_text(encoding="utf-8") == "a host\n"
+    assert oct(log.stat().st_mode & 0o777) == "0o600"

@@ -215,5 +215,21 @@ def test_what_was_not_walked_on_one_machine_is_not_compared_and_named(tmp_path: 
     with record(tmp_path / "a.json", walked) as a, record(tmp_path / "b.json", other, not_walked=left_out) as b:
         comparison = compare(a, b, names=NAMES)
     assert only_finding(comparison).key == "/var/lib/dockerish"
-    assert comparison.as_json()["not_walked"] == ["/var/lib/docker"]
-    assert "/var/lib/docker (storage of containers" in verdict(comparison)[2]
+    why = "storage of docker; --include /var/lib/docker walks it"
+    assert comparison.as_json()["not_walked"] == {"/var/lib/docker": why}
+    assert verdict(comparison)[3] == f"Not walked: /var/lib/docker ({why})."
+    # The directory itself on both sides, and the one beside it.
+    assert comparison.compared == {"files": 2}
+
+
+def test_a_directory_that_was_excluded_from_one_record_makes_no_difference_and_is_said(tmp_path: Path):
+    walked = {"files": {"/srv/data": directory(), "/srv/data/file": file(), "/srv/data.old": file()}}
+    with (
+        record(tmp_path / "a.json", walked) as a,
+        record(tmp_path / "b.json", {"files": {}}, excluded=["/srv/data"]) as b,
+    ):
+        there, back = compare(a, b, names=NAMES), compare(b, a, names=NAMES)
+    for comparison in (there, back):
+        assert only_finding(comparison).key == "/srv/data.old"
+        assert comparison.as_json()["not_walked"] == {"/srv/data": "--exclude"}
+        assert comparison.compared == {"files": 1}

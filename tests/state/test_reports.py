@@ -138,6 +138,19 @@ def test_what_was_not_compared_is_shown(tmp_path: Path, form: str):
     assert "no dpkg status file" in report
 
 
+@pytest.mark.parametrize("form", REPORTS)
+def test_where_nobody_looked_is_said_in_a_line_of_every_report(tmp_path: Path, form: str):
+    comparison = of(tmp_path, 1)
+    why = "storage of docker; --include /var/lib/docker walks it"
+    report = REPORTS[form](replace(comparison, not_walked={"/var/lib/docker": why, "/srv/data": "--exclude"}))
+    if form == "json":
+        assert json.loads(report)["not_walked"] == {"/var/lib/docker": why, "/srv/data": "--exclude"}
+        return
+    line = f"Not walked: /var/lib/docker ({why}), /srv/data (--exclude)."
+    assert (markdown.escape(line) if form == "markdown" else line) in re.sub(r"\s*\n\s*", " ", report)
+    assert "Not walked" not in REPORTS[form](comparison)
+
+
 def test_without_scripts_the_page_says_what_was_not_compared_and_why_that_may_be(tmp_path: Path):
     machine = {"packages": {"x": package()}}
     accepted = Rules(acceptable_unavailable={"packages": "no packages here"})

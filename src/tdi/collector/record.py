@@ -104,6 +104,7 @@ def record(settings: Settings, output: IO[bytes]) -> None:
         from tdi.collector.files.storage import storage  # noqa: PLC0415
 
         head["not_walked"] = storage(machine)
+        head["excluded"] = sorted(set(settings.exclude))
         Meanings(files.paths, lines, told.get("services", {}), originals(machine)).apply()
         scopes["files"] = (files.status, files.reason, lines)
         seconds["files"] = round(files_done - began, 3)

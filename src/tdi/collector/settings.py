@@ -9,6 +9,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+def _plain(path: str) -> str:
+    """A path as the walk has it: without a slash at its end."""
+    return path.rstrip("/") or "/"
+
+
 class Settings:
     """What the caller asks for; every part may be left out of the JSON object."""
 
@@ -19,8 +24,8 @@ class Settings:
         self.root = given.get("root") or "/"
         self.prefix = "" if self.root == "/" else self.root.rstrip("/")
         self.text = [re.compile(pattern) for pattern in given.get("text") or []]
-        self.exclude = list(given.get("exclude") or [])
-        self.include = list(given.get("include") or [])
+        self.exclude = [_plain(path) for path in given.get("exclude") or []]
+        self.include = [_plain(path) for path in given.get("include") or []]
         self.probes = list(given.get("probes") or [])
         self.scopes = given.get("scopes")
         self.make_baseline = bool(given.get("make_baseline"))

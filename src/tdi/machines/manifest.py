@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tdi.machines.machine import Machine, Part
+from tdi.outside.files import make_directory
 
 _VARIABLE = "TDI_MANIFEST"
 
@@ -39,7 +40,7 @@ class Manifest:
 @contextmanager
 def in_force(manifest: Manifest, directory: Path) -> Iterator[None]:
     """Let this process and every one below it go by `manifest`, which is written below `directory`."""
-    manifest.records.mkdir(parents=True, exist_ok=True)
+    make_directory(manifest.records)
     file = directory / "manifest.json"
     file.write_text(json.dumps(asdict(manifest), default=str), encoding="utf-8")
     former = os.environ.get(_VARIABLE)

@@ -17,6 +17,7 @@ from threading import Thread
 from typing import IO
 
 from tdi.errors import TdiError
+from tdi.outside.files import by_owner_alone
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def started(
     TdiError where the program is missing.
     """
     words = tuple(str(word) for word in command)
-    sink = log.open("ab") if log else None
+    sink = open(log, "ab", opener=by_owner_alone) if log else None  # noqa: SIM115 (closed below)
     try:
         child = subprocess.Popen(
             words,

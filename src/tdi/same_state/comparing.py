@@ -14,7 +14,7 @@ from tdi.machines.machine import Machine
 from tdi.molecule import scenario
 from tdi.outside import docker
 from tdi.outside.console import say
-from tdi.outside.files import write_atomically
+from tdi.outside.files import make_directory, write_atomically
 from tdi.project import Project
 from tdi.same_state import kept_records, new_machines
 from tdi.same_state.blame import blame_for
@@ -144,7 +144,7 @@ def _record_of_base(project: Project, image: str) -> Path:
         run_id = lifecycle.this_run()
         settings = scenario.load(project, FRESH)
         name = f"tdi-{run_id}-{lifecycle.new_run_id()}-base"
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(file.parent)
         with lifecycle.one(name, image, settings.options, run_id) as machine:
             recording.record(f"docker://{machine}", file, **kept_records.settings(project))
     return file

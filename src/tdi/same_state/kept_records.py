@@ -10,7 +10,7 @@ from typing import Any
 from tdi.machines import manifest
 from tdi.machines.machine import Machine
 from tdi.outside import docker
-from tdi.outside.files import write_atomically
+from tdi.outside.files import make_directory, write_atomically
 from tdi.project import Project, fingerprint
 from tdi.state import record_settings, recording
 from tdi.state.compare import Result
@@ -69,7 +69,7 @@ def record_machine(project: Project, machine: Machine, moment: str = AFTER, file
         "moment": moment,
     }
     file = file or path_of(project, machine.label, moment)
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_directory(file.parent)
     baseline = _baseline(project, facts["Image"])
     recording.record(f"docker://{machine.name}", file, meta=meta, baseline=baseline, **settings(project))
     return file

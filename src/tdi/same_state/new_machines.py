@@ -18,6 +18,7 @@ from tdi.machines.machine import Machine, Part
 from tdi.molecule import scenario
 from tdi.outside import ansible
 from tdi.outside.console import say
+from tdi.outside.files import make_directory
 from tdi.project import Project
 from tdi.same_state import kept_records
 from tdi.state.finding import Finding, Kind, Severity, finding_id
@@ -83,7 +84,7 @@ def twin(project: Project, base: BaseImage) -> Path:
         missing = _why_unusable(project, file, base)
         if missing:
             say(f"A twin of {FRESH} is made, to tell what varies between two new machines: {missing}")
-            file.parent.mkdir(parents=True, exist_ok=True)
+            make_directory(file.parent)
             record(project, base, TWIN, file)
             _keep_the_last(file.parent)
     return file

@@ -9,7 +9,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from typing import Any
@@ -23,13 +23,14 @@ from tdi.state.fold.facts import FEW
 from tdi.state.fold.steps import fold
 from tdi.state.noise import NoiseRule
 from tdi.state.own_secrets import secrets_of
-from tdi.state.pairs import Pairs, pairs
-from tdi.state.record import RecordFile, ScopeStatus, not_walked
+from tdi.state.pairs import pairs
+from tdi.state.record import RecordFile, ScopeStatus
 from tdi.state.rules import Rules
 from tdi.state.scopes.probes import meanings_of
 from tdi.state.scopes.registry import known
 from tdi.state.varying.apart import Witnesses, shared_secrets, tell_apart
 from tdi.state.varying.taken import Varying, grouped
+from tdi.state.walked import Walked, left_out
 
 SCHEMA = 1
 """Version of the JSON form of a comparison."""
@@ -73,8 +74,8 @@ class Comparison:
     """Allowances that nothing needed, or that have expired."""
     varying: tuple[Varying, ...] = ()
     """What was not compared because it varies: it makes no difference, and is not said to be equal."""
-    not_walked: tuple[str, ...] = ()
-    """The storage of container engines that was not looked into on either machine: what is in it was not compared."""
+    not_walked: Mapping[str, str] = field(default_factory=dict)
+    """Directory that was not looked into on one of the machines, so that what is in it was not compared → why."""
     about: tuple[str, str] = ("", "")
     """What each record is of, and when it was made."""
 
@@ -98,7 +99,7 @@ class Comparison:
         if self.reasons:
             document["suppressed_reasons"] = dict(self.reasons)
         if self.not_walked:
-            document["not_walked"] = list(self.not_walked)
+            document["not_walked"] = dict(self.not_walked)
         if self.varying:
             document["varying"] = [group.as_json() for group in self.varying]
         if self.from_bases:
@@ -140,9 +141,8 @@ def compare(
     compared: dict[str, int] = {}
     suppressed: Counter[str] = Counter()
     differences: list[Difference] = []
-    left_out = _not_walked(a, b)
     for scope in sorted({*a.scopes, *b.scopes} - {*not_compared}):
-        unequal = _Walked(pairs(a, b, scope), left_out if scope == "files" else ())
+        unequal = Walked(pairs(a, b, scope))
         noise = rules.noise_for(scope)
         differences += _differences(scope, unequal, noise, suppressed)
         compared[scope] = unequal.compared
@@ -177,30 +177,9 @@ def compare(
         not_acceptable=tuple(not_acceptable),
         problems=(*allowances.expired, *(allowances.unneeded(needed_otherwise) if every_allowance_needed else ())),
         varying=grouped(apart.taken),
-        not_walked=left_out,
+        not_walked=left_out(a, b) if "files" in compared else {},
         about=(_about(a, names.a), _about(b, names.b)),
     )
-
-
-def _not_walked(a: RecordFile, b: RecordFile) -> tuple[str, ...]:
-    """The directories that were not looked into on one of the machines: what the other has there says nothing."""
-    return tuple(sorted({path for record in (a, b) for path, _ in not_walked(record)}))
-
-
-@dataclass(frozen=True)
-class _Walked:
-    """Pairs without those that lie in a directory which was not walked on both sides."""
-
-    pairs: Pairs
-    left_out: tuple[str, ...]
-
-    @property
-    def compared(self) -> int:
-        return self.pairs.compared
-
-    def __iter__(self) -> Iterator[tuple[str, str | None, str | None]]:
-        inside = tuple(f"{path}/" for path in self.left_out)
-        return (pair for pair in self.pairs if not inside or not pair[0].startswith(inside))
 
 
 def _about(record: RecordFile, name: str) -> str:
@@ -312,8 +291,7 @@ def _unequal(a: RecordFile, b: RecordFile, scopes: Collection[str], rules: Rules
     """What two records differ in within `scopes`, as far as both have them."""
     for scope in scopes:
         if all(scope in each.scopes and each.scopes[scope].status is ScopeStatus.OK for each in (a, b)):
-            unequal = _Walked(pairs(a, b, scope), _not_walked(a, b) if scope == "files" else ())
-            yield from _differences(scope, unequal, rules.noise_for(scope), Counter())
+            yield from _differences(scope, Walked(pairs(a, b, scope)), rules.noise_for(scope), Counter())
 
 
 def _without_noise(

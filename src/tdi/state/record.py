@@ -18,6 +18,7 @@ from typing import IO, Any, Self
 
 from tdi.collector.layout import META, SCHEMA, meta_line, object_line, write_layout
 from tdi.errors import TdiError
+from tdi.outside.files import make_directory
 
 TEXTS = (r"^/etc/(hostname|hosts|mailname)$",)
 """Files that hold the machine's name on each server: their text is recorded, for a hash tells nothing about it."""
@@ -303,11 +304,20 @@ def read_meta(path: Path) -> dict[str, Any]:
             raise DamagedRecordError(path) from None
 
 
-def not_walked(record: RecordFile) -> list[tuple[str, str]]:
-    """The directories whose contents are not in a record, and whose storage each is."""
-    said = record.meta.get("not_walked") or {}
-    return sorted((str(path), str(engine)) for path, engine in said.items())
+def not_walked(record: RecordFile) -> dict[str, str]:
+    """The directories whose contents are not in a record → why, for a sentence."""
+    storage: Mapping[str, str] = record.meta.get("not_walked") or {}
+    found = {path: f"storage of {engine}; --include {path} walks it" for path, engine in storage.items()}
+    return dict(sorted({**found, **dict.fromkeys(excluded(record), EXCLUDED)}.items()))
 
+
+def excluded(record: RecordFile) -> list[str]:
+    """The directories that are not in a record because the caller did not want them."""
+    return list(record.meta.get("excluded") or ())
+
+
+EXCLUDED = "--exclude"
+"""Why a directory that the caller did not want is not in a record."""
 
 Scopes = Mapping[str, tuple[ScopeHeader, Iterable[tuple[str, Mapping[str, Any]]]]]
 
@@ -354,7 +364,7 @@ def atomic_output(path: Path) -> Iterator[IO[bytes]]:
     if path.exists() and not path.is_file():
         raise TdiError(f"The record {path} cannot be written: it is not a file.", "Name a file.")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(path.parent)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:
         raise TdiError(f"The record {path} cannot be written: {error.strerror}.") from error

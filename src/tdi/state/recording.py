@@ -112,19 +112,18 @@ def record(
     `text` are anchored regular expressions of the configuration files whose text is kept, `probes` the commands to run
     (see `_probe`), `meta` what the caller knows (key, platform, scenario), `scopes` the only scopes wanted, `exclude`
     directories that are not walked, `include` storage of container engines that is. `baseline` is a file that keeps the
-    hashes for the next record of the same machine,
-    or of another one of the same image on the same engine: files that are untouched since are not read again, and
-    `meta.hashed.reused` counts them. It is read where it exists, and written anew. When a file counts as untouched, and
-    why that can be trusted, is written down in the collector. `output` appears only when the record is complete; `.gz`
-    compresses it. Raises TdiError when the machine cannot be reached or does not deliver a whole record within
-    `seconds`.
+    hashes for the next record of the same machine, or of another one of the same image on the same engine: files that
+    are untouched since are not read again, and `meta.hashed.reused` counts them. It is read where it exists, and
+    written anew. When a file counts as untouched, and why that can be trusted, is written down in the collector.
+    `output` appears only when the record is complete; `.gz` compresses it. Raises TdiError when the machine cannot be
+    reached or does not deliver a whole record within `seconds`.
     """
     machine = parse_target(target)
     settings: dict[str, Any] = {
         "lifeline": 0,
         "text": [_pattern(pattern) for pattern in text],
         "probes": [_probe(probe) for probe in probes],
-        "exclude": list(exclude),
+        "exclude": [_directory(path) for path in exclude],
         "include": [_directory(path) for path in include],
     }
     if scopes is not None:

@@ -46,6 +46,39 @@ def test_docker_may_keep_its_data_elsewhere(root: Path):
     assert left == {"/var/lib/docker": "docker", "/var/lib/elsewhere": "docker"}
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "engine"),
+    [
+        ("/etc/containerd/config.toml", 'version = 2\nroot = "/var/lib/elsewhere"\n', "containerd"),
+        ("/etc/containers/storage.conf", '[storage]\ngraphroot = "/var/lib/elsewhere"\n', "podman"),
+    ],
+)
+def test_other_engines_may_keep_their_data_elsewhere(tmp_path: Path, file: str, text: str, engine: str):
+    write(tmp_path, file, text)
+    write(tmp_path, "/var/lib/elsewhere/image", "x")
+    assert said(tmp_path) == ({"/var/lib/elsewhere"}, {"/var/lib/elsewhere": engine})
+
+
+def test_a_user_may_keep_containers_at_home(tmp_path: Path):
+    home = "/var/lib/ci"
+    write(tmp_path, "/etc/passwd", f"ci:x:1000:1000::{home}:/bin/sh\nodd\n")
+    write(tmp_path, f"{home}/.local/share/containers/storage/layer", "x")
+    paths, left = said(tmp_path)
+    assert f"{home}/.local/share/containers" in paths
+    assert f"{home}/.local/share/containers/storage" not in paths
+    assert left == {f"{home}/.local/share/containers": "podman"}
+
+
+@pytest.mark.parametrize("include", [[], ["/var/lib/docker"], ["/var/lib/big/docker"]])
+def test_a_link_to_the_storage_is_followed(tmp_path: Path, include: list[str]):
+    write(tmp_path, "/var/lib/big/docker/layer", "x")
+    (tmp_path / "var/lib/docker").symlink_to("/var/lib/big/docker")
+    paths, left = said(tmp_path, include=include)
+    assert {"/var/lib/docker", "/var/lib/big/docker"} <= paths
+    assert ("/var/lib/big/docker/layer" in paths) is bool(include)
+    assert left == ({} if include else {"/var/lib/big/docker": "docker"})
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"data-root": 1}', '{"data-root": "/"}', '{"data-root": "relative"}'])
 def test_a_configuration_that_cannot_be_understood_moves_nothing(root: Path, text: str):
     write(root, "/etc/docker/daemon.json", text)
@@ -55,3 +88,11 @@ def test_a_configuration_that_cannot_be_understood_moves_nothing(root: Path, tex
 def test_of_a_machine_without_an_engine_nothing_is_left_out(tmp_path: Path):
     write(tmp_path, "/var/lib/x", "x")
     assert said(tmp_path) == ({"/var/lib/x"}, {})
+
+
+@pytest.mark.parametrize("given", ["/srv/data", "/srv/data/"])
+def test_what_was_excluded_stands_in_the_record(tmp_path: Path, given: str):
+    write(tmp_path, "/srv/data/file", "x")
+    record = json.loads(collect_bytes(tmp_path, exclude=[given]))
+    assert "/srv/data" not in record["scopes"]["files"]["objects"]
+    assert record["meta"]["excluded"] == ["/srv/data"]

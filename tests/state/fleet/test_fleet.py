@@ -34,6 +34,7 @@ from tdi.state.fleet.own_names import Own, Reference
 from tdi.state.fleet.record import Recording, read_inventory
 from tdi.state.record import RecordFile, ScopeHeader, ScopeStatus
 from tdi.state.reports import fleet as report
+from tdi.state.reports import markdown
 from tdi.state.rules import Rules
 from tdi.state.schema import validate
 
@@ -60,10 +61,12 @@ class Hosts:
         scopes: Mapping[str, Mapping[str, Any]],
         headers: Mapping[str, ScopeHeader] | None = None,
         addresses: tuple[str, ...] = (),
+        **meta: Any,
     ) -> None:
         """Write the record of a host."""
         path = self.where / f"{name}.json.gz"
-        with record(path, scopes, headers, hostname=name, target=name, own={"names": [name], "addresses": addresses}):
+        own = {"names": [name], "addresses": addresses}
+        with record(path, scopes, headers, hostname=name, target=name, own=own, **meta):
             self.records[name] = path
 
     def common(self, rules: Rules | None = None) -> Reference:
@@ -539,6 +542,22 @@ def test_the_data_of_services_is_no_finding_on_two_hosts_either(hosts: Hosts):
     assert fleet.varying[0].owner == "app.service"
 
 
+def test_where_nobody_looked_is_said_with_the_hosts_in_every_form(hosts: Hosts):
+    docker = {"not_walked": {"/var/lib/docker": "docker"}}
+    for name, meta in (("web1", docker), ("web2", docker), ("db1", {})):
+        hosts.add(name, {"files": {"/etc/x": file()}}, **meta)
+    reference = Reference(hosts.records["web1"])
+    fleet = compare_fleet(Recording(hosts.records, {}), reference, "web1", itself="web1")
+    why = "/var/lib/docker (storage of docker; --include /var/lib/docker walks it)"
+    # On db1 there is nothing of the kind, but what web1 has there is not known.
+    assert fleet.as_json()["not_walked"] == {why: ["web1", "web2", "db1"]}
+    line = f"Not walked on web1, web2, db1: {why}."
+    assert line in printed(fleet)
+    assert markdown.escape(line) in report.render(fleet)
+    assert line in report.page(fleet)
+    assert fleet.result is Result.SAME
+
+
 def test_many_hosts_are_named_by_those_that_are_left(hosts: Hosts):
     for number in range(30):
         hosts.add(f"web{number:02}", {"files": {"/srv/x": file()} if number < 3 else {}})
@@ -653,6 +672,7 @@ def test_groups_and_limit_are_ansible_s(local: Callable[..., Path]):
         (("-i", "a,b,", "--reference", "empty.ini"), "empty.ini is not a record"),
         (("-i", "a,"), "a is the only host"),
         (("-i", "a,b,", "--text", "etc/x"), "not anchored"),
+        (("-i", "a,b,", "--include", "docker"), "no directory that can be walked"),
         (("-i", "a,b,", "--rules", "none.yml"), "none.yml"),
     ],
 )

@@ -133,6 +133,7 @@ def test_the_same_slice_twice_is_refused(fleet: Fleet, tmp_path: Path):
             ({"settings": {**Settings().as_json(), name: value}}, said)
             for name, value, said in (
                 ("text", ["^/x$"], "--text"),
+                ("include", ["/var/lib/docker"], "--include"),
                 ("become", False, "--become"),
                 ("limit", "web*", "--limit"),
                 ("collector", "0", "version of tdi"),

@@ -3,49 +3,23 @@
 from __future__ import annotations
 
 import http.client
-import json
-import os
 import re
-import socket
 
+from tdi.collector.engines import engines
 from tdi.collector.procfs import own_root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from tdi.collector.engines import Docker, Podman
     from tdi.collector.machine import Machine
     from tdi.collector.scope import Scope
 
-# Engines that speak Docker's API, by the socket on which they listen.
-SOCKETS = {"docker": "/run/docker.sock", "podman": "/run/podman/podman.sock"}
-SECONDS = 5
-LIMIT = 16 * 1024 * 1024
 # Names that an engine makes up for what nobody has named.
 NAMELESS = re.compile(r"^[0-9a-f]{64}$")
-
-
-class Engine(http.client.HTTPConnection):
-    """A connection to an engine through its socket."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=SECONDS)
-        self.path = path
-
-    def connect(self) -> None:
-        """Connect to the socket instead of a host."""
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(SECONDS)
-        self.sock.connect(self.path)
-
-    def get(self, path: str) -> Any:
-        """What the engine answers; OSError or ValueError where it is no JSON within the bounds."""
-        self.request("GET", path)
-        answer = self.getresponse()
-        body = answer.read(LIMIT + 1)
-        if answer.status != 200 or len(body) > LIMIT:
-            raise OSError(None, "it answered %s with %d" % (path, answer.status))
-        return json.loads(body)
+# What goes wrong with an engine that does not answer, or not as one does.
+TROUBLE = (OSError, ValueError, LookupError, TypeError, AttributeError, http.client.HTTPException)
 
 
 def containers(machine: Machine, scope: Scope) -> None:
@@ -53,61 +27,62 @@ def containers(machine: Machine, scope: Scope) -> None:
     if not own_root(machine):
         scope.unavailable = "not booted"
         return
-    for engine, path in SOCKETS.items():
-        if not os.path.exists(path):
-            continue
-        connection = Engine(path)
+    for name, engine in engines(machine).items():
         try:
-            scope.objects.update(("%s %s" % (engine, key), said) for key, said in of_engine(connection).items())
-        except ConnectionRefusedError:
-            continue  # its socket is left of an engine that does not run
-        except (OSError, ValueError, LookupError, TypeError, AttributeError, http.client.HTTPException) as error:
-            scope.missing("%s: %s" % (engine, getattr(error, "strerror", None) or error or type(error).__name__))
+            scope.objects.update(("%s %s" % (name, key), said) for key, said in of_engine(engine).items())
+        except FileNotFoundError:
+            continue  # its command was removed, its data is left
+        except TROUBLE as error:
+            scope.missing("%s: %s" % (name, getattr(error, "strerror", None) or error or type(error).__name__))
         finally:
-            connection.close()
+            engine.close()
 
 
-def of_engine(engine: Engine) -> dict[str, dict[str, Any]]:
+def of_engine(engine: Docker | Podman) -> dict[str, dict[str, Any]]:
     """The objects of an engine; what nobody has named is counted."""
     found: dict[str, dict[str, Any]] = {}
-    tags: dict[str, str] = {}
-    for image in engine.get("/images/json"):
-        names = sorted(name for name in image.get("RepoTags") or [] if name != "<none>:<none>")
-        digests = sorted(str(name).rpartition("@")[2] for name in image.get("RepoDigests") or [] if "@" in name)
-        for name in names:
-            tags[image["Id"]] = name
-            found["image " + name] = {"digests": digests} if digests else {"id": image["Id"]}
-    for listed in engine.get("/containers/json?all=1"):
-        said = engine.get("/containers/%s/json" % listed["Id"])
-        host = said["HostConfig"]
-        ports = host.get("PortBindings") or {}
-        found["container " + said["Name"].lstrip("/")] = {
-            "image": said["Config"]["Image"] if said["Config"].get("Image") else tags.get(said["Image"], said["Image"]),
-            "restart": (host.get("RestartPolicy") or {}).get("Name") or "no",
-            "state": said["State"]["Status"],
-            "ports": sorted(
-                "%s:%s->%s" % (each.get("HostIp") or "*", each.get("HostPort") or "any", port)
-                for port, binds in ports.items()
-                for each in binds or []
-            ),
-            "mounts": sorted(
-                "%s:%s:%s" % (_source(mount), mount["Destination"], "rw" if mount.get("RW") else "ro")
-                for mount in said.get("Mounts") or []
-            ),
-            "privileged": bool(host.get("Privileged")),
-            "networks": sorted((said.get("NetworkSettings") or {}).get("Networks") or {}),
-        }
-    nameless = 0
-    for volume in engine.get("/volumes").get("Volumes") or []:
+    for image in engine.images():
+        names = [name for name in image.get("RepoTags") or [] if name != "<none>:<none>"]
+        digests = sorted({str(name).rpartition("@")[2] for name in image.get("RepoDigests") or [] if "@" in name})
+        found.update(("image " + name, {"digests": digests} if digests else {"id": image["Id"]}) for name in names)
+    nameless = {"containers": 0, "volumes": 0}
+    for container in engine.containers():
+        name = container["Name"].lstrip("/")
+        if NAMELESS.match(name):
+            nameless["containers"] += 1
+        else:
+            found["container " + name] = _container(container)
+    for volume in engine.volumes():
         if NAMELESS.match(volume["Name"]):
-            nameless += 1
+            nameless["volumes"] += 1
         else:
             found["volume " + volume["Name"]] = {"driver": volume["Driver"]}
-    if nameless:
-        found["volumes without a name"] = {"count": nameless}
-    for network in engine.get("/networks"):
+    found.update((kind + " without a name", {"count": count}) for kind, count in nameless.items() if count)
+    for network in engine.networks():
         found["network " + network["Name"]] = {"driver": network["Driver"], "internal": bool(network.get("Internal"))}
     return found
+
+
+def _container(said: dict[str, Any]) -> dict[str, Any]:
+    """A container as it was configured, and whether it runs; its environment may hold passwords and is left out."""
+    host = said["HostConfig"]
+    ports = host.get("PortBindings") or {}
+    return {
+        "image": said["Config"].get("Image") or said["Image"],
+        "restart": (host.get("RestartPolicy") or {}).get("Name") or "no",
+        "state": said["State"]["Status"],
+        "ports": sorted(
+            "%s:%s->%s" % (each.get("HostIp") or "*", each.get("HostPort") or "any", port)
+            for port, binds in ports.items()
+            for each in binds or []
+        ),
+        "mounts": sorted(
+            "%s:%s:%s" % (_source(mount), mount["Destination"], "rw" if mount.get("RW") else "ro")
+            for mount in said.get("Mounts") or []
+        ),
+        "privileged": bool(host.get("Privileged")),
+        "networks": sorted((said.get("NetworkSettings") or {}).get("Networks") or {}),
+    }
 
 
 def _source(mount: dict[str, Any]) -> str:

@@ -44,6 +44,7 @@ class SliceType(click.ParamType[Slice]):
     help="Record as root by Ansible's become, or not.  [default: as Ansible is configured]",
 )
 @click.option("--text", multiple=True, metavar="REGEX", help="Keep the text of files with such paths (^…$).")
+@click.option("--include", multiple=True, metavar="DIRECTORY", help="Walk this storage of a container engine, too.")
 @click.option("--rules", type=FILE, help="The rules file; without it only the built-in rules hold.")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Keep records, reports and log here.")
 @click.option("--format", "form", type=FORMS, default="text", show_default=True)
@@ -59,6 +60,7 @@ def command(
     forks: int | None,
     become: bool | None,
     text: tuple[str, ...],
+    include: tuple[str, ...],
     rules: Path | None,
     output: Path | None,
     form: str,
@@ -90,7 +92,15 @@ def command(
             )
         with new_run() as run:
             recorded = record_slice(
-                inventories, output, part, limit=limit, text=text, forks=forks, become=become, run=run
+                inventories,
+                output,
+                part,
+                limit=limit,
+                text=text,
+                include=include,
+                forks=forks,
+                become=become,
+                run=run,
             )
         console.say(f"{len(recorded.records):,} hosts of the slice {part} are in {output}.")
         for host, why in recorded.failures.items():
@@ -105,6 +115,7 @@ def command(
             limit=limit,
             rules=loaded,
             text=text,
+            include=include,
             forks=forks,
             become=become,
             run=run,

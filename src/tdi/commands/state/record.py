@@ -50,9 +50,7 @@ def command(
     ) as made:
         objects = sum(made.counts.values())
         reused = made.meta["hashed"]["reused"]
-        left = [
-            f"Not walked: {path}, the storage of {engine}; --include {path} does." for path, engine in not_walked(made)
-        ]
+        left = [f"Not walked: {path} ({why})." for path, why in not_walked(made).items()]
         missing = [f"{name} is {scope.status}: {scope.reason}" for name, scope in made.scopes.items() if scope.reason]
     console.say(f"{objects:,} objects of {target} are in {output}.")
     if reused:

@@ -27,7 +27,7 @@ from tdi.state.fleet.slices import FILE, Settings, Slice, read_slices, write_sli
 from tdi.state.fleet.varying import OnEachHost
 from tdi.state.noise import CONTENT
 from tdi.state.own_secrets import secrets_of
-from tdi.state.record import DamagedRecordError, RecordFile
+from tdi.state.record import DamagedRecordError, RecordFile, not_walked
 from tdi.state.rules import Rules
 from tdi.state.schema import blaming
 from tdi.state.varying.taken import Varying
@@ -110,6 +110,8 @@ class Fleet:
     """Rule of `suppressed` → why it may take them."""
     varying: tuple[Varying, ...] = ()
     """What was not compared because it varies from host to host."""
+    not_walked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Directory that was not looked into, and why → the hosts."""
 
     @property
     def result(self) -> Result:
@@ -134,6 +136,7 @@ class Fleet:
             "compared": self.compared,
             "not_compared": {why: list(hosts) for why, hosts in self.not_compared.items()},
             "problems": list(self.problems),
+            **({"not_walked": {why: list(hosts) for why, hosts in self.not_walked.items()}} if self.not_walked else {}),
             **({"varying": [group.as_json() for group in self.varying]} if self.varying else {}),
         }
 
@@ -146,6 +149,7 @@ def run_fleet(
     limit: str | None = None,
     rules: Rules | None = None,
     text: Sequence[str] = (),
+    include: Sequence[str] = (),
     forks: int | None = None,
     become: bool | None = None,
     run: Run,
@@ -160,7 +164,7 @@ def run_fleet(
     record, asked = _asked(reference, read_inventory(sources) if reference and limit else inventory)
     hosts = tuple(sorted({*inventory.hosts, *asked}))
     _check_number(hosts, record)
-    recording = record_hosts(sources, hosts, work, text=text, forks=forks, become=become, run=run)
+    recording = record_hosts(sources, hosts, work, text=text, include=include, forks=forks, become=become, run=run)
     return _compared(recording, hosts, work, reference, record, asked, rules, every_allowance_needed=not limit)
 
 
@@ -171,6 +175,7 @@ def record_slice(
     *,
     limit: str | None = None,
     text: Sequence[str] = (),
+    include: Sequence[str] = (),
     forks: int | None = None,
     become: bool | None = None,
     run: Run,
@@ -180,8 +185,8 @@ def record_slice(
     hosts = part.hosts(inventory.hosts)
     # A slice that is not recorded to its end is none, whatever was there before.
     (work / FILE).unlink(missing_ok=True)
-    recording = record_hosts(sources, hosts, work, text=text, forks=forks, become=become, run=run)
-    write_slice(work, part, inventory, recording, Settings(text, become, limit))
+    recording = record_hosts(sources, hosts, work, text=text, include=include, forks=forks, become=become, run=run)
+    write_slice(work, part, inventory, recording, Settings(text, become, limit, include))
     return recording
 
 
@@ -301,6 +306,7 @@ def compare_fleet(
                             reference, record, rules, names=NAMES, every_allowance_needed=False
                         )
                     found.add_secrets(name, record)
+                    found.add_not_walked(name, comparison.not_walked if comparison else not_walked(record))
             except DamagedRecordError as error:
                 if error.path != path:
                     raise
@@ -342,6 +348,7 @@ class _Findings:
         self._secrets: dict[tuple[str, str], list[str]] = {}
         self._compared = 0
         self._not_compared: dict[str, list[str]] = {}
+        self._not_walked: dict[str, list[str]] = {}
         self._problems: dict[str, None] = {}
         self._reasons: dict[str, str] = {}
         self._on_each = OnEachHost()
@@ -396,6 +403,11 @@ class _Findings:
         for key, attributes in secrets_of(record, self._rules):
             self._secrets.setdefault((key, attributes["hash"]), []).append(name)
 
+    def add_not_walked(self, name: str, directories: Mapping[str, str]) -> None:
+        """Note where on a host nobody looked, and why."""
+        for path, why in directories.items():
+            self._not_walked.setdefault(f"{path} ({why})", []).append(name)
+
     def fleet(self, reference: str, *, every_allowance_needed: bool) -> Fleet:
         """Everything together."""
         for (key, value), hosts in sorted(self._secrets.items()):
@@ -411,6 +423,7 @@ class _Findings:
             suppressed={rule: count for rule, count in sorted(self.suppressed.items()) if count},
             compared=self._compared,
             not_compared={why: tuple(hosts) for why, hosts in sorted(self._not_compared.items())},
+            not_walked={why: tuple(hosts) for why, hosts in sorted(self._not_walked.items())},
             problems=tuple(self._problems),
             varying=varying,
             reasons=self._reasons,

@@ -19,10 +19,12 @@ from tdi.errors import TdiError
 from tdi.machines.reaper import end_run
 from tdi.machines.run import Run
 from tdi.outside import ansible, ansible_plugins, console
+from tdi.outside.files import make_directory
 from tdi.outside.json_lines import JsonLines
 from tdi.state import recording
 from tdi.state.program import program
 from tdi.state.record import BYTES, TEXTS, RecordFile, atomic_output, extended_meta
+from tdi.state.recording import _directory as checked_directory
 from tdi.state.recording import _pattern as checked_pattern
 from tdi.state.reports import printable
 
@@ -87,21 +89,25 @@ def record_hosts(
     work: Path,
     *,
     text: Sequence[str] = (),
+    include: Sequence[str] = (),
     forks: int | None = None,
     become: bool | None = None,
     run: Run,
 ) -> Recording:
     """Record `hosts`, each in a compressed file in `work`/records; Ansible's log is beside it.
 
-    `text`: see `tdi state record`. `forks` hosts are recorded at a time, and with `become` as root by Ansible's become;
-    None leaves both to Ansible's own configuration and the inventory. A host that cannot be recorded is in `failures`,
-    the others go on. What is only needed meanwhile is in the directory of `run`, and ends with it. Raises TdiError
-    where Ansible itself cannot run.
+    `text` and `include`: see `tdi state record`. `forks` hosts are recorded at a time, and with `become` as root by
+    Ansible's become; None leaves both to Ansible's own configuration and the inventory. A host that cannot be recorded
+    is in `failures`, the others go on. What is only needed meanwhile is in the directory of `run`, and ends with it.
+    Raises TdiError where Ansible itself cannot run.
     """
-    settings = {"lifeline": 3, "text": [*TEXTS, *(checked_pattern(pattern) for pattern in text)]}
+    settings = {
+        "lifeline": 3,
+        "text": [*TEXTS, *map(checked_pattern, text)],
+        "include": list(map(checked_directory, include)),
+    }
     records = work / "records"
-    work.mkdir(mode=0o700, parents=True, exist_ok=True)
-    records.mkdir(mode=0o700, exist_ok=True)
+    make_directory(records)
     log = work / "ansible.log"
     log.unlink(missing_ok=True)
     scratch = run.directory

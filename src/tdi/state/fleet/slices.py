@@ -26,7 +26,13 @@ FILE = "slice.json"
 """What a directory says of the slice that is in it."""
 
 _SCHEMA = 1
-_SETTINGS = {"text": "--text", "become": "--become", "limit": "--limit", "collector": "version of tdi"}
+_SETTINGS = {
+    "text": "--text",
+    "include": "--include",
+    "become": "--become",
+    "limit": "--limit",
+    "collector": "version of tdi",
+}
 """What the slices of a fleet must have in common besides the inventory, and what it is called."""
 _AGAIN = "Record the slice again: tdi state fleet --slice K/N --output DIR."
 
@@ -65,11 +71,18 @@ class Settings:
     text: Sequence[str] = ()
     become: bool | None = None
     limit: str | None = None
+    include: Sequence[str] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Everything that decides what the records of a slice hold."""
         collector = hashlib.sha256(program()).hexdigest()
-        return {"text": sorted({*self.text}), "become": self.become, "limit": self.limit, "collector": collector}
+        return {
+            "text": sorted({*self.text}),
+            "include": sorted({*self.include}),
+            "become": self.become,
+            "limit": self.limit,
+            "collector": collector,
+        }
 
 
 @dataclass(frozen=True)

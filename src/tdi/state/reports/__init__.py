@@ -30,8 +30,8 @@ def _flat(value: Any) -> str:
     return value if isinstance(value, str) else dumps(value, sort_keys=True)
 
 
-def verdict(comparison: Comparison) -> tuple[str, str, str]:
-    """Three lines: what the comparison says, what it rests on, and what it leaves out."""
+def verdict(comparison: Comparison) -> tuple[str, ...]:
+    """Lines: what the comparison says, what it rests on, what it leaves out, and where nobody looked, if anywhere."""
     counts = Counter(finding.severity for finding in comparison.findings)
     by_severity = ", ".join(f"{counts[severity]:,} {severity}" for severity in Severity if counts[severity])
     found = amount(len(comparison.findings), "finding")
@@ -55,11 +55,8 @@ def verdict(comparison: Comparison) -> tuple[str, str, str]:
     if comparison.from_bases:
         second = second[:-1] + f"; {amount(len(comparison.from_bases), 'finding')} from the base images alone."
     missing = "; ".join(f"{scope}: {reason}" for scope, reason in sorted(comparison.not_compared.items()))
-    if comparison.not_walked:
-        paths = ", ".join(comparison.not_walked)
-        storage = f"what is in {paths} (storage of containers, --include walks it)"
-        missing = f"{missing}; {storage}" if missing else storage
-    return first, second, f"Not compared: {missing or 'nothing'}."
+    left = ", ".join(f"{path} ({why})" for path, why in comparison.not_walked.items())
+    return first, second, f"Not compared: {missing or 'nothing'}.", *((f"Not walked: {left}.",) if left else ())
 
 
 def varying(groups: Sequence[Varying]) -> str:

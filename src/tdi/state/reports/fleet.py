@@ -44,6 +44,7 @@ def verdict(fleet: Fleet) -> tuple[str, ...]:
         f"The reference is {fleet.reference}. {counted}.",
         *_missing(fleet),
         *(f"Not compared on {_names(fleet, hosts)}: {why}." for why, hosts in fleet.not_compared.items()),
+        *not_walked(fleet),
         *fleet.problems,
     )
 
@@ -59,6 +60,11 @@ def _missing(fleet: Fleet) -> Iterator[str]:
             yield f"Not recorded: {host.name}: {host.why}."
         elif host.name == names[0]:
             yield f"Not recorded: {amount(len(names), 'host')} ({_some(names)}): {host.why}."
+
+
+def not_walked(fleet: Fleet) -> tuple[str, ...]:
+    """Where nobody looked, and on which hosts: a line each."""
+    return tuple(f"Not walked on {_names(fleet, hosts)}: {why}." for why, hosts in fleet.not_walked.items())
 
 
 def show(fleet: Fleet, console: Console, *, verbose: bool = False) -> None:
@@ -139,13 +145,20 @@ def render(fleet: Fleet, limit: int = markdown.LIMIT) -> str:
 def page(fleet: Fleet) -> str:
     """Return the report as one HTML page."""
     budget = html.Budget(html.BUDGET)
-    first, basis, *rest = (printable(line) for line in verdict(fleet))
+    # Where nobody looked is told as the page of a comparison tells it, and is no problem.
+    left = not_walked(fleet)
+    first, basis, *rest = (printable(line) for line in verdict(fleet) if line not in left)
     numbers = {host.name: number for number, host in enumerate(fleet.hosts)}
     return html.page(
         {
             "result": fleet.result.value,
             "title": amount(len(fleet.hosts), "host"),
-            "verdict": [first, basis, "" if fleet.not_compared else "Not compared: nothing."],
+            "verdict": [
+                first,
+                basis,
+                "" if fleet.not_compared else "Not compared: nothing.",
+                *([printable(" ".join(left))] if left else []),
+            ],
             "about": "",
             "names": (NAMES.a, NAMES.b),
             "problems": [
