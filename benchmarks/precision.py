@@ -200,8 +200,9 @@ def pair(project: Project, number: int, directory: Path) -> tuple[Comparison, Co
     for name, stands_in, which in zip(scenario.NAMES, surroundings(number), (base.id, image.id), strict=True):
         found = scenario.load(project, name, environment)
         stand_in[found.machine] = stands_in
-        options, variables = stands_in.options(found.options), found.variables | wrapped
-        settings.append((dataclasses.replace(found, options=options, variables=variables), which))
+        converge = dataclasses.replace(found.ansible, variables={**found.ansible.variables, **wrapped})
+        options = stands_in.options(found.options)
+        settings.append((dataclasses.replace(found, options=options, ansible=converge), which))
     try:
         started = [(each.of_machine, image_id, each.options) for each, image_id in settings]
         lifecycle.start_all(started if number % 2 else started[::-1], run_id)
@@ -209,8 +210,8 @@ def pair(project: Project, number: int, directory: Path) -> tuple[Comparison, Co
             docker.wait_until_booted(machine.name)
             put_wrappers(machine.name, stand_in[machine.name], libfaketime(base.id))
         with umask(UMASKS[number % len(UMASKS)]):
-            scenarios = {each.machine: each for each, _ in settings}
-            playbook = checked_playbook(directory, settings[0][0].playbooks["converge"], stand_in)
+            scenarios = {each.machine: each.ansible for each, _ in settings}
+            playbook = checked_playbook(directory, settings[0][0].ansible.playbook, stand_in)
             outcome = ansible.converge(
                 scenarios, directory / "ansible", directory / "converge.log", playbook=playbook, roles=project.roles
             )

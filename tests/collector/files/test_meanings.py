@@ -120,6 +120,21 @@ def test_what_is_in_a_services_directory_may_be_in_one_of_roots_there():
     assert [path for path, each in told(files).items() if "data_of" in each] == ["/var/lib/app/run/boot.1"]
 
 
+def test_a_cache_is_that_of_the_service_which_holds_a_file_in_it_open():
+    services = {**SERVICES, "open": {"/var/cache/samba/profile": "smbd.service"}}
+    files = {
+        "/var/cache": directory(owner="root"),
+        "/var/cache/samba": directory(owner="root"),
+        "/var/cache/samba/browse.dat": file(),
+        "/var/cache/samba/deep/browse.dat": file(),
+        "/var/cache/samba/of-others": file(owner="somebody"),
+        "/var/cache/samba/profile": file(),
+        "/var/lib/samba/browse.dat": file(),
+    }
+    found = {path: each["data_of"] for path, each in told(files, services).items() if "data_of" in each}
+    assert found == dict.fromkeys(("/var/cache/samba/browse.dat", "/var/cache/samba/profile"), "smbd.service")
+
+
 def test_what_a_service_of_root_holds_open_for_writing_is_its_data():
     files = {
         "/var/lib/root-app/db": file(),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # Where the file system hierarchy has what services write. What an application lies in (/srv, /opt, /var/www) is not
 # among it: who owns it there says nothing about who wrote it.
+CACHE = "/var/cache/"
 DATA = ("/var/lib/", "/var/cache/", "/var/spool/", "/var/log/")
 # What a service holds open for writing counts elsewhere, too, but for what makes up the system.
 SYSTEM = ("/etc/", "/usr/", "/boot/")
@@ -61,6 +62,9 @@ class Meanings:
         self.lines = lines
         self.original = original
         self.open: dict[str, str] = services.get("open", {})
+        # Directories below /var/cache in which a service holds a file open: what else is made there is its cache, too.
+        above = ((path.rpartition("/")[0], unit) for path, unit in self.open.items() if path.startswith(CACHE))
+        self.caches: dict[str, str] = {directory: unit for directory, unit in above if directory + "/" != CACHE}
         self.pids: dict[str, str] = services.get("pids", {})
         self.pid_hashes: dict[int, dict[str, str]] = {}
         # Owner as it stands in a line → the unit, and the group as it stands there.
@@ -103,6 +107,7 @@ class Meanings:
                 if (
                     (of_services and (self.by_user.search(line) or SMALL.search(line)))
                     or number in held
+                    or (self.caches and self.paths[number].rpartition("/")[0] in self.caches)
                     or ORIGINALS.search(self.paths[number], 1)
                 ):
                     held.discard(number)
@@ -161,6 +166,8 @@ class Meanings:
             return ""
         if path in self.open and not path.startswith(SYSTEM) and b'"type":"file"' in line:
             return self.open[path]
+        if b'"type":"file"' in line and path.rpartition("/")[0] in self.caches and b'"owner":"root"' in line:
+            return self.caches[path.rpartition("/")[0]]
         user = first_of(self.by_user, line)
         if not user or not path.startswith(DATA) or not WRITTEN.search(line):
             return ""
