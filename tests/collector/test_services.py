@@ -45,3 +45,10 @@ def test_the_user_of_a_unit_with_a_directory_of_its_own_counts_while_it_does_not
     write(root, "/etc/systemd/system/c.service", "[Service]\nUser=c\n")
     write(root, "/etc/systemd/system/d.service", "[Service]\nStateDirectory=d\n")
     assert told(root)["users"] == {"a": ["a.service", "b"]}
+
+
+def test_directories_that_systemd_makes_for_a_service_of_root_are_its_own(root: Path):
+    write(root, "/etc/systemd/system/d.service", "[Service]\nStateDirectory=d e/f\nCacheDirectory=d:link\n")
+    write(root, "/etc/systemd/system/d.service.d/x.conf", "[Service]\nStateDirectory=\nStateDirectory=g %i\n")
+    write(root, "/etc/systemd/system/a.service", "[Service]\nUser=a\nStateDirectory=a\n")
+    assert told(root)["directories"] == {"/var/lib/g": "d.service", "/var/cache/d": "d.service"}

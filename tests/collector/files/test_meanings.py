@@ -228,3 +228,17 @@ def test_where_nothing_runs_nothing_is_said_but_copies():
     nothing = {"users": {}, "open": {}, "pids": {}}
     files = {"/var/lib/app": directory(), "/var/lib/app/table": file(owner="app")}
     assert told(files, nothing) == files
+
+
+def test_what_is_in_a_directory_that_systemd_made_for_a_service_of_root_is_its_data():
+    services = {"directories": {"/var/lib/d": "d.service"}}
+    mine = {"/var/lib/d/state": file(), "/var/lib/d/sub": directory(owner="root")}
+    others = {
+        "/var/lib/d": directory(owner="root"),
+        "/var/lib/dd": file(),
+        "/var/lib/d/of-somebody": file(owner="app"),
+        "/var/lib/d/of-a-package": file(origin={"kind": "package", "package": "d", "state": "pristine"}),
+        "/var/lib/d/for-everybody": file(mode="0666"),
+    }
+    found = told({**mine, **others}, services)
+    assert {path for path, attributes in found.items() if attributes.get("data_of") == "d.service"} == set(mine)

@@ -65,6 +65,9 @@ class Meanings:
         # Directories below /var/cache in which a service holds a file open: what else is made there is its cache, too.
         above = ((path.rpartition("/")[0], unit) for path, unit in self.open.items() if path.startswith(CACHE))
         self.caches: dict[str, str] = {directory: unit for directory, unit in above if directory + "/" != CACHE}
+        # What systemd makes for a service of root.
+        self.made_for: dict[str, str] = services.get("directories", {})
+        self.made_below = tuple(directory + "/" for directory in self.made_for)
         self.pids: dict[str, str] = services.get("pids", {})
         self.pid_hashes: dict[int, dict[str, str]] = {}
         # Owner as it stands in a line → the unit, and the group as it stands there.
@@ -108,6 +111,7 @@ class Meanings:
                     (of_services and (self.by_user.search(line) or SMALL.search(line)))
                     or number in held
                     or (self.caches and self.paths[number].rpartition("/")[0] in self.caches)
+                    or (self.made_below and self.paths[number].startswith(self.made_below))
                     or ORIGINALS.search(self.paths[number], 1)
                 ):
                     held.discard(number)
@@ -168,6 +172,8 @@ class Meanings:
             return self.open[path]
         if b'"type":"file"' in line and path.rpartition("/")[0] in self.caches and b'"owner":"root"' in line:
             return self.caches[path.rpartition("/")[0]]
+        if path.startswith(self.made_below) and first_of(OWNER, line) == b'"root"' and WRITTEN.search(line):
+            return next(unit for directory, unit in self.made_for.items() if path.startswith(directory + "/"))
         user = first_of(self.by_user, line)
         if not user or not path.startswith(DATA) or not WRITTEN.search(line):
             return ""

@@ -78,7 +78,9 @@ def unit_debt(machine: Machine, group: list[Process], newest: dict[str, float]) 
     units = units_of(machine)
     oldest_allowed = unit_begin(group) + 0.5
     made_of = [path for path in [units.fragment(name), *units.drop_ins(name)] if path]
-    if any(changed_after(machine, path, oldest_allowed) for path in made_of):
+    if any(changed_after(machine, path, oldest_allowed) for path in made_of) and not (
+        executed_again(machine, group) and not any(written_after(machine, path, oldest_allowed) for path in made_of)
+    ):
         reasons.add("unit-changed")
     lines = [line for path in made_of for line in significant(machine.text(path, 1 << 20))]
     for file in unit_properties(lines).get("EnvironmentFile", []):
@@ -89,6 +91,24 @@ def unit_debt(machine: Machine, group: list[Process], newest: dict[str, float]) 
         reasons.add("unit-changed")
     reads = read_by_units(machine).get(name)
     return reasons | (known_debt(machine, reads, limit) if reads else likely_debt(machine, group, limit))
+
+
+def executed_again(machine: Machine, group: list[Process]) -> bool:
+    """Whether the first process of a unit runs a program that was installed after it began.
+
+    A package's upgrade that has its service take the new program over by itself (as haproxy's does) puts the unit there
+    anew too: that it was put there says nothing then.
+    """
+    first = min(group, key=lambda process: process.start_ticks)
+    return changed_after(machine, first.program, unit_begin([first]) + 0.5)
+
+
+def written_after(machine: Machine, path: str, moment: float) -> bool:
+    """Whether the content of a file was written after `moment`, and not merely put there by a package."""
+    try:
+        return os.lstat(machine.prefix + path).st_mtime > moment
+    except OSError:
+        return False
 
 
 def known_debt(machine: Machine, reads: set[str], limit: float) -> set[str]:
