@@ -42,7 +42,7 @@ from using import let_timers_run
 
 from tdi.images import base_image, production
 from tdi.machines import lifecycle
-from tdi.molecule import scenario
+from tdi.molecule import playing, scenario
 from tdi.outside import ansible, docker, process
 from tdi.project import Project
 from tdi.same_state import comparing, kept_records
@@ -156,7 +156,6 @@ def checked_playbook(directory: Path, converge: Path, stand_in: Mapping[str, Sur
         "name": "Surroundings",
         "hosts": "all",
         "gather_facts": False,
-        "strategy": "{{ lookup('ansible.builtin.env', 'TDI_STRATEGY') | default('linear', true) }}",
         "vars": {
             "expected": expected,
             "now": "{{ lookup('ansible.builtin.pipe', 'date +%s') | int }}",
@@ -199,8 +198,9 @@ def pair(project: Project, number: int, directory: Path) -> tuple[Comparison, Co
     stand_in: dict[str, Surroundings] = {}
     for name, stands_in, which in zip(scenario.NAMES, surroundings(number), (base.id, image.id), strict=True):
         found = scenario.load(project, name, environment)
-        stand_in[found.machine] = stands_in
-        converge = dataclasses.replace(found.ansible, variables={**found.ansible.variables, **wrapped})
+        stand_in[found.ansible.inventory.host] = stands_in
+        inventory = dataclasses.replace(found.ansible.inventory, group_vars={"all": wrapped})
+        converge = dataclasses.replace(found.ansible, inventory=inventory)
         options = stands_in.options(found.options)
         settings.append((dataclasses.replace(found, options=options, ansible=converge), which))
     try:
@@ -208,13 +208,16 @@ def pair(project: Project, number: int, directory: Path) -> tuple[Comparison, Co
         lifecycle.start_all(started if number % 2 else started[::-1], run_id)
         for machine, _, _ in started:
             docker.wait_until_booted(machine.name)
-            put_wrappers(machine.name, stand_in[machine.name], libfaketime(base.id))
+            host = next(each.ansible.inventory.host for each, _ in settings if each.machine == machine.name)
+            put_wrappers(machine.name, stand_in[host], libfaketime(base.id))
         with umask(UMASKS[number % len(UMASKS)]):
-            scenarios = {each.machine: each.ansible for each, _ in settings}
             playbook = checked_playbook(directory, settings[0][0].ansible.playbook, stand_in)
-            outcome = ansible.converge(
-                scenarios, directory / "ansible", directory / "converge.log", playbook=playbook, roles=project.roles
-            )
+            state = playing.as_checked_out(project)
+            given = {
+                each.machine: playing.settings(state, each, directory / "content", playbook=playbook)
+                for each, _ in settings
+            }
+            outcome = ansible.converge(given, directory / "ansible", directory / "converge.log")
         if outcome.code:
             sys.exit(f"Ansible ended with {outcome.code}:\n{outcome.log.read_text(encoding='utf-8')[-3000:]}")
         let_timers_run(settings[1][0].machine)

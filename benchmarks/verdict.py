@@ -52,19 +52,20 @@ class MeasurementError(Exception):
 def stock_checkout(project: Project, images: Images, directory: Path) -> Path:
     """Make a copy of the role and its tests with scenarios that leave everything to Molecule's defaults."""
     copy = directory / "stock"
-    shutil.copytree(project.roles, copy / "roles")
-    shutil.copytree(
-        project.shared, copy / "molecule" / "shared", ignore=shutil.ignore_patterns("create.yml", "destroy.yml")
-    )
+    for part in ("roles", "molecule/shared"):
+        shutil.copytree(project.root / part, copy / part)
     tests = copy / "molecule" / "verifier"
     shutil.copytree(project.verifier, tests, ignore=shutil.ignore_patterns("__pycache__"))
-    # Testinfra's own backend, as it comes.
-    conftest = tests / "conftest.py"
-    conftest.write_text(conftest.read_text().replace("verifier.use_kept_open_backend()\n", ""), encoding="utf-8")
+    # The tests that record need what our driver brings; stock Molecule has Testinfra's own backend, as it comes.
+    (tests / "test_state.py").unlink()
     for name, image in (("fresh", images.fresh), ("upgrade", images.upgrade)):
-        document: dict[str, Any] = yaml.safe_load((project.scenario(name) / "molecule.yml").read_text(encoding="utf-8"))
-        (platform,) = document["platforms"]
-        platform |= {"name": f"tdi-stock-{name}", "image": image, "override_command": False}
+        platform: dict[str, Any] = {
+            **scenario.MACHINE,
+            "name": f"tdi-stock-{name}",
+            "image": image,
+            "pre_build_image": True,
+            "override_command": False,
+        }
         stock = {
             "driver": {"name": "docker"},
             "platforms": [platform],
@@ -193,7 +194,7 @@ def main() -> None:
     _print(measured, alone=chosen.alone)
     if chosen.json:
         chosen.json.write_text(
-            json.dumps({"strategy": ansible.strategy()["TDI_STRATEGY"], "seconds": measured}, indent=2)
+            json.dumps({"strategy": ansible.strategy()["ANSIBLE_STRATEGY"], "seconds": measured}, indent=2)
         )
 
 

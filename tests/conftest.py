@@ -9,10 +9,12 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from by_program import two_packages
 
+from browsing import started
 from tdi import cli
 from tdi.outside import screen
 from tdi.project import Project
@@ -127,6 +129,12 @@ def only_fakes(fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> Fakes:
         (fakes.directory / name).symlink_to(real)
     monkeypatch.setenv("PATH", str(fakes.directory))
     return fakes
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A real browser, which takes a second to start."""
+    yield from started(tmp_path_factory.mktemp("chromium"))
 
 
 @pytest.fixture

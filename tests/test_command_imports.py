@@ -16,9 +16,12 @@ COMMANDS: dict[str, tuple[set[str], int]] = {
     "": (set(), 90),
     "base build": ({"yaml"}, 180),
     "clean": (set(), 110),
-    "doctor": ({"rich", "yaml"}, 250),
-    "machine record": ({"yaml"}, 240),
-    "machine wait": (set(), 110),
+    "doctor": ({"molecule", "rich", "yaml"}, 290),
+    "explain": ({"molecule", "yaml"}, 330),
+    "init": ({"molecule", "rich", "yaml"}, 260),
+    "machine record": ({"molecule", "yaml"}, 290),
+    "machine remove": ({"molecule", "yaml"}, 200),
+    "machine start": ({"molecule", "yaml"}, 300),
     "production build": ({"molecule", "yaml"}, 230),
     "production history": ({"molecule", "yaml"}, 230),
     "setup": (set(), 130),
@@ -27,8 +30,8 @@ COMMANDS: dict[str, tuple[set[str], int]] = {
     "state fleet": ({"rich", "yaml"}, 340),
     "state fleet merge": ({"rich", "yaml"}, 340),
     "state record": (set(), 140),
-    "try": ({"molecule", "rich", "yaml"}, 370),
-    "verdict": ({"molecule", "rich", "yaml"}, 370),
+    "try": ({"molecule", "rich", "yaml"}, 390),
+    "verdict": ({"molecule", "rich", "yaml"}, 390),
 }
 """Command → which of these it imports before it does anything, and how many modules of Python's and ours at most."""
 

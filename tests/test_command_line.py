@@ -1,5 +1,6 @@
 """The command line: exit codes, and errors of one or two lines."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -46,6 +47,10 @@ def test_every_command_has_help(tdi: Callable[..., Ended]):
         assert ended.code == 0
         assert "Usage" in ended.out
         assert command.help, words
+        # An example begins with the command itself; that of a group may be of one that is in it.
+        assert re.search(
+            rf"^  Examples?:\n(    .*\n)*?    (TDI_\w+=\S+ )?{' '.join(('tdi', *words))}\b", ended.out, re.MULTILINE
+        )
         if isinstance(command, click.Group):
             for name in command.list_commands(context):
                 each = command.get_command(context, name)
@@ -116,7 +121,7 @@ def test_outside_of_a_checkout_it_says_so(
     monkeypatch.chdir(tmp_path)
     ended = tdi(command)
     assert ended.code == 2
-    assert "not inside a checkout" in ended.out + ended.err
+    assert "not inside a project" in ended.out + ended.err
 
 
 def test_results_that_cannot_be_written_are_code_2_before_anything_runs(

@@ -14,6 +14,10 @@ LAYERS = re.findall(r"(?m)^\d+\. ((?:`\w+`(?:, )?)+)", design.PAGE.read_text(enc
 """The numbered list of DESIGN.md, the lowest first: what stands in one line is on one level."""
 
 
+TEMPLATES = design.SOURCES / "init" / "templates"
+"""What projects get: it knows of tdi what every project may, and nothing of tdi imports it."""
+
+
 def _level() -> dict[str, int]:
     return {name: number for number, line in enumerate(LAYERS) for name in re.findall(r"`(\w+)`", line)}
 
@@ -36,6 +40,8 @@ def imports(text: str, own: str) -> Iterator[str]:
 def _modules() -> dict[str, str]:
     found = {}
     for file in design.SOURCES.rglob("*.py"):
+        if file.is_relative_to(TEMPLATES):
+            continue
         parts = file.relative_to(design.SOURCES.parent).with_suffix("").parts
         found[".".join(parts).removesuffix(".__init__")] = file.read_text(encoding="utf-8")
     return found

@@ -51,9 +51,9 @@ def test_each_variable_has_one_reader():
     assert several == {}
 
 
-def test_what_the_readme_calls_a_setting_is_read_from_the_settings():
-    page = (SOURCES.parents[1] / "README.md").read_text(encoding="utf-8")
-    table = page.partition("### Settings")[2].partition("###")[0]
+def test_what_the_page_of_settings_lists_is_read_from_the_settings():
+    page = (SOURCES.parents[1] / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")
+    table = page.partition("| variable |")[2].partition("\n\n")[0]
     named = {word.partition("=")[0] for word in table.split("`") if word.startswith("TDI_")}
     assert named
     assert {name for name, files in readers().items() if files == {"settings.py"}} == named

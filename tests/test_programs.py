@@ -17,9 +17,10 @@ SPEAKS = {
     "docker": "outside/docker.py",
     "ansible-playbook": "outside/ansible.py",
     "ansible-inventory": "outside/ansible.py",
+    "ansible-galaxy": "outside/ansible.py",
     "git": "outside/git.py",
     "pytest": "outside/pytest_run.py",
-    "molecule": "molecule/front_door.py",
+    "molecule": "molecule/supervision.py",
     "ssh": "state/recording.py",
 }
 """Program → the module that calls it; nothing else does."""
@@ -27,6 +28,7 @@ SPEAKS = {
 EXCEPTIONS = {
     ("machines/reaper.py", "starts programs"): "It outlives the run and imports nothing of ours, to start in no time.",
     ("machines/reaper.py", "docker"): "The same: it removes the containers of a run that was killed.",
+    ("project.py", "molecule"): "It is a directory there, where Molecule looks for scenarios.",
     ("collector/", "starts programs"): "It runs on the machines, where there is nothing of ours but itself.",
 }
 """Who may do it nevertheless, and why: a module, or with a slash at the end all of a package."""
@@ -59,7 +61,11 @@ def _called(tree: ast.Module) -> Iterator[str]:
             words = [each.value for each in node.elts if isinstance(each, ast.Constant) and isinstance(each.value, str)]
             words = [word for word in words if word not in IN_FRONT and not word.startswith("-") and "=" not in word]
             yield from words[:1]
-        elif isinstance(node, ast.Constant) and node.value in {"ansible-playbook", "ansible-inventory"}:
+        elif isinstance(node, ast.Constant) and node.value in {
+            "ansible-playbook",
+            "ansible-inventory",
+            "ansible-galaxy",
+        }:
             yield node.value
 
 

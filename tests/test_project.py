@@ -14,9 +14,52 @@ def test_a_checkout_is_found_from_anywhere_inside_of_it(checkout: Project):
 
 
 def test_outside_of_a_checkout_the_error_says_so(tmp_path: Path):
-    with pytest.raises(TdiError, match="not inside a checkout") as error:
+    with pytest.raises(TdiError, match="not inside a project") as error:
         Project.find(tmp_path)
-    assert error.value.remedy
+    assert "tdi init" in error.value.remedy
+
+
+def test_a_collection_has_its_scenarios_among_its_extensions(tmp_path: Path):
+    fresh = tmp_path / "extensions" / "molecule" / "fresh"
+    fresh.mkdir(parents=True)
+    assert Project.at(tmp_path).scenarios == fresh.parent
+    with pytest.raises(TdiError):
+        Project.find(tmp_path)
+    (fresh / "molecule.yml").touch()
+    # Molecule runs its playbooks in a scenario's directory, and people run Molecule in `extensions`.
+    for place in (tmp_path, fresh, fresh.parent, tmp_path / "extensions"):
+        assert Project.find(place) == Project.at(tmp_path)
+
+
+def test_a_role_that_is_called_extensions_is_a_project_of_its_own_outside_of_a_collection(tmp_path: Path):
+    role = tmp_path / "extensions"
+    (role / "molecule" / "fresh").mkdir(parents=True)
+    (role / "molecule" / "fresh" / "molecule.yml").touch()
+    (role / "tasks").mkdir()
+    assert Project.find(role) == Project.at(role)
+    (tmp_path / "galaxy.yml").touch()
+    assert Project.find(role) == Project.at(tmp_path)
+
+
+def test_a_project_without_scenarios_will_have_them_in_molecule(tmp_path: Path):
+    assert Project.at(tmp_path).scenarios == tmp_path / "molecule"
+    assert Project.at(tmp_path).verifier == tmp_path / "molecule" / "verifier"
+
+
+def test_content_is_what_ansible_reads_and_nothing_else(tmp_path: Path):
+    for name in ("tasks", "roles", "group_vars", "docs", ".github", "molecule", "artifacts"):
+        (tmp_path / name).mkdir()
+    for name, text in {
+        "site.yml": "---\n- name: x\n  hosts: all\n",
+        "all.yaml": "- ansible.builtin.import_playbook: site.yml\n",
+        "mkdocs.yml": "site_name: x\n",
+        ".pre-commit-config.yaml": "- hosts: x\n",
+        "galaxy.yml": "name: x\n",
+        "README.md": "hosts: all\n",
+    }.items():
+        (tmp_path / name).write_text(text)
+    found = [path.relative_to(tmp_path).as_posix() for path in Project.at(tmp_path).content]
+    assert found == ["galaxy.yml", "group_vars", "roles", "tasks", "site.yml", "all.yaml"]
 
 
 def test_results_go_where_tdi_artifacts_says(checkout: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

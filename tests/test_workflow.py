@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 CI = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
 JOBS: dict[str, dict[str, Any]] = CI["jobs"]
-PLATFORMS = set(yaml.safe_load((ROOT / "molecule/shared/platforms.yml").read_text(encoding="utf-8"))["platforms"])
+PLATFORMS = set(yaml.safe_load((ROOT / "src/tdi/images/platforms.yml").read_text(encoding="utf-8"))["platforms"])
 SCENARIOS = {file.parent.name for file in (ROOT / "molecule").glob("*/molecule.yml")}
 
 

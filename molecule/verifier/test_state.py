@@ -1,51 +1,10 @@
-"""The whole machine: it can be recorded, and the new and the upgraded machine are in the same state.
+"""The whole machine: it can be recorded, nothing on it is broken, and a new and an upgraded one are in the same state.
 
 These tests come last by their file's name on purpose: the record is taken after everything else was looked at.
 """
 
-import pytest
-
-from tdi import settings
-from tdi.project import Project
-from tdi.same_state import comparing
-from tdi.state import invariants
-from tdi.state.record import RecordFile
-from tdi.verifier.plugin import Comparer, Recorder
-
-
-def test_the_machine_can_be_recorded(host: object, machine: str, recorder: Recorder) -> None:  # noqa: ARG001 (names the machine)
-    assert recorder(machine).stat().st_size > 0
-
-
-def test_nothing_on_the_machine_is_broken(
-    host: object,  # noqa: ARG001 (names the machine)
-    machine: str,
-    project: Project,
-    recorder: Recorder,
-) -> None:
-    # What is wrong in the same way on both machines compares as equal. `allow` in rules.yml can accept it.
-    rules = comparing.rules(project)
-    with RecordFile(recorder(machine)) as record:
-        found = [each for each in invariants.check(record) if rules.accepting(each.differences[0]) is None]
-    if found:
-        pytest.fail("\n".join(f"{each.scope} {each.key}: {each.why} {each.action}" for each in found), pytrace=False)
-
-
-@pytest.mark.parametrize("case", comparing.CASES)
-def test_same_state_as_a_new_machine(
-    host: object,  # noqa: ARG001 (names the machine)
-    machine: str,
-    case: str,
-    comparer: Comparer,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    if settings.compares_later():
-        pytest.skip("NOT COMPARED: TDI_COMPARE=later leaves the comparison to a later job (tdi state diff)")
-    with capfd.disabled():  # where the record of fresh has to be made, that is said
-        comparison = comparer(machine)
-    failures = comparing.failures(comparison, case)
-    if failures:
-        pytest.fail("\n".join(failures), pytrace=False)
-    reason = comparing.why_not_compared(comparison, case)
-    if reason:
-        pytest.skip(reason)
+from tdi.verifier.machine_tests import (  # noqa: F401 (pytest finds them by name)
+    test_nothing_on_the_machine_is_broken,
+    test_same_state_as_a_new_machine,
+    test_the_machine_can_be_recorded,
+)

@@ -17,11 +17,14 @@ cli = LazyGroup(
 
     Exit codes: 0 it holds, 1 it does not hold, 2 it could not be run or compared, 130 interrupted.
     """,
+    example="tdi verdict",
     commands={
         "verdict": (
             "Take a new machine and production through the scenarios, compare them, and say what the change does."
         ),
         "try": "Give the verdict for patches against HEAD, each in a throw-away copy; the checkout is not touched.",
+        "init": "Set this project up for verdicts: scenarios, a verifier and its rules, by what the project has.",
+        "explain": "Say what a WORD in a report means, and what to do; without one, list the words.",
         "setup": "Have a Docker engine that answers, installing and starting one where that is possible.",
         "doctor": "List what this machine has and lacks, each lack with its remedy.",
         "clean": "Remove everything of this project from the engine: containers, images, and what bootstrapping kept.",
@@ -29,12 +32,14 @@ cli = LazyGroup(
             "base",
             place="tdi.commands.base",
             help="Base images: empty machines of a platform.",
+            example="tdi base build",
             commands={"build": "Have the base image of the platform; it is built once."},
         ),
         "production": LazyGroup(
             "production",
             place="tdi.commands.production",
             help="Production images: machines as production is before the change.",
+            example="tdi production history",
             commands={
                 "build": (
                     "Have the production image for the checked-out role; it is built once, or pulled "
@@ -47,8 +52,10 @@ cli = LazyGroup(
             "machine",
             place="tdi.commands.machine",
             help="Single machines, for the scenarios' playbooks.",
+            example="tdi machine start fresh",
             commands={
-                "wait": "Wait until a machine has booted; a unit that failed is an error that names it.",
+                "start": "Start the machine of a scenario, and wait until it has booted.",
+                "remove": "Remove the machine of a scenario, where it is there.",
                 "record": "Record a machine of a scenario, before or after the change.",
             },
         ),
@@ -56,6 +63,7 @@ cli = LazyGroup(
             "state",
             place="tdi.commands.state",
             help="Record the state of machines and compare them.",
+            example="tdi state diff web1.json.gz web2.json.gz",
             commands={
                 "record": "Record TARGET: docker://NAME, ssh://[USER@]HOST[:PORT] or local://.",
                 "diff": "Compare the records A and B: what differs, why, and what to do.",

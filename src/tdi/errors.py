@@ -4,7 +4,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What the process says at its end, everywhere (the contract in README.md, "Exit codes")."""
+    """What the process says at its end, everywhere (docs/reference/exit-codes.md)."""
 
     HOLDS = 0
     DOES_NOT_HOLD = 1

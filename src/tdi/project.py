@@ -1,6 +1,7 @@
-"""The checkout that is worked on: where its parts are, and fingerprints of what goes into a machine."""
+"""The project that is worked on: where its parts are, and fingerprints of what goes into a machine."""
 
 import hashlib
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -12,46 +13,81 @@ from tdi import settings
 from tdi.errors import TdiError
 from tdi.outside.files import make_directory
 
+SCENARIO_PLACES = ("molecule", "extensions/molecule")
+"""Where Molecule looks for scenarios: in a role or a playbook project, and in a collection."""
+
+CONTENT = (
+    *("tasks", "handlers", "defaults", "vars", "templates", "files", "meta", "library", "module_utils"),
+    *("roles", "playbooks", "plugins", "group_vars", "host_vars", "inventory", "inventories"),
+    *("action_plugins", "callback_plugins", "filter_plugins", "lookup_plugins", "strategy_plugins", "test_plugins"),
+    *("vars_plugins", "galaxy.yml", "ansible.cfg", "requirements.yml", "requirements.yaml"),
+)
+"""What Ansible reads of a role, a collection or a playbook project, by the names that Ansible gives it."""
+
+SOURCES = (*CONTENT, *SCENARIO_PLACES, ":(glob)*.yml", ":(glob)*.yaml", ":(exclude,glob)**/verifier/**")
+"""What decides on what a machine becomes, as git's pathspecs from the project's root: the content and the scenarios."""
+
+_PLAYBOOK = re.compile(r"^\s*-?\s*(?:hosts|(?:ansible\.builtin\.)?import_playbook)\s*:", re.MULTILINE)
+
 
 @dataclass(frozen=True)
 class Project:
-    """A checkout, by its root directory; `artifacts` is where results of a run are kept."""
+    """A project, by its root directory; `artifacts` is where results of a run are kept."""
 
     root: Path
     artifacts: Path
 
     @classmethod
     def find(cls, start: Path | None = None) -> "Project":
-        """The checkout that holds `start` (the working directory). Raises TdiError outside of one."""
+        """The project that holds `start` (the working directory). Raises TdiError outside of one."""
         here = (start or Path.cwd()).resolve()
         for directory in (here, *here.parents):
-            if (directory / "molecule" / "shared" / "platforms.yml").is_file():
-                return cls(directory, (settings.artifacts() or directory / "artifacts").absolute())
-        raise TdiError(f"{here} is not inside a checkout of the project.", "Change into one, or clone it first.")
+            if any((directory / place / "fresh" / "molecule.yml").is_file() for place in SCENARIO_PLACES):
+                return cls.at(_whole(directory))
+        raise TdiError(
+            f"{here} is not inside a project: neither here nor above it is a molecule/fresh/molecule.yml.",
+            "Change into the project; where it has none yet: tdi init",
+        )
+
+    @classmethod
+    def at(cls, root: Path) -> "Project":
+        """The project with this root, whether it has scenarios yet or not."""
+        return cls(root, (settings.artifacts() or root / "artifacts").absolute())
 
     @property
-    def roles(self) -> Path:
-        """The roles under test."""
-        return self.root / "roles"
-
-    @property
-    def shared(self) -> Path:
-        """What the scenarios share: the table of platforms, the Dockerfile, the playbooks."""
-        return self.root / "molecule" / "shared"
+    def scenarios(self) -> Path:
+        """The directory of Molecule's scenarios."""
+        places = [self.root / place for place in SCENARIO_PLACES]
+        return next((place for place in places if (place / "fresh").is_dir()), places[0])
 
     @property
     def verifier(self) -> Path:
         """The Testinfra tests, and the rules of the comparison beside them."""
-        return self.root / "molecule" / "verifier"
+        return self.scenarios / "verifier"
+
+    def settings_file(self, name: str) -> Path:
+        """What the project says of the comparison: `rules.yml` and `record.yml`, beside the scenarios or the tests.
+
+        Beside the scenarios, linters do not take them for playbooks.
+        """
+        places = (self.scenarios / name, self.verifier / name)
+        return next((file for file in places if file.is_file()), places[1])
 
     @property
     def records(self) -> Path:
         """Where the records of machines are kept between steps and runs."""
         return self.artifacts / "records"
 
+    @property
+    def content(self) -> list[Path]:
+        """What Ansible reads of the project besides its scenarios: roles, variables, plug-ins, playbooks."""
+        named = [self.root / name for name in sorted(CONTENT)]
+        playbooks = (file for ending in ("yml", "yaml") for file in sorted(self.root.glob(f"[!.]*.{ending}")))
+        return [path for path in named if path.exists()] + [file for file in playbooks if _is_playbook(file)]
+
     def scenario(self, name: str) -> Path:
         """The directory of a Molecule scenario."""
-        return self.root / "molecule" / name
+        return self.scenarios / name
 
     def prepare_artifacts(self) -> None:
         """Create the directory for results. Raises TdiError where it cannot be written."""
@@ -64,6 +100,21 @@ class Project:
                 f"Results cannot be written to {self.artifacts}: {error.strerror}.",
                 "Make the directory writable, or name another one in TDI_ARTIFACTS.",
             ) from None
+
+
+def _whole(directory: Path) -> Path:
+    """The collection, where `directory` is only its extensions: from there its scenarios look like a project's."""
+    if directory.name != "extensions":
+        return directory
+    is_collection = (directory.parent / "galaxy.yml").is_file()
+    return directory if Project.at(directory).content and not is_collection else directory.parent
+
+
+def _is_playbook(file: Path) -> bool:
+    try:
+        return _PLAYBOOK.search(file.read_text(encoding="utf-8", errors="replace")) is not None
+    except OSError:
+        return False
 
 
 def fingerprint(paths: Iterable[Path]) -> str:

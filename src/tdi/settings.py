@@ -1,4 +1,4 @@
-"""The settings of whoever runs it, as README.md, "Settings", lists them: environment variables, each read here alone.
+"""The settings of whoever runs it, each read here alone: the variables that docs/reference/settings.md lists.
 
 An empty one counts as not set: that is how a CI server passes on what nobody filled in.
 """
@@ -18,6 +18,11 @@ def platform() -> str | None:
 def production_image() -> str | None:
     """TDI_PRODUCTION_IMAGE: the image to use as production, or None where it is to be built."""
     return os.environ.get("TDI_PRODUCTION_IMAGE") or None
+
+
+def from_revision() -> str | None:
+    """TDI_FROM: the revision that production was provisioned from, or None for what the history says."""
+    return os.environ.get("TDI_FROM") or None
 
 
 def strategy() -> str | None:

@@ -4,12 +4,13 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from conftest import Fakes, Program
 from tdi.errors import TdiError
-from tdi.images import base_image
+from tdi.images import base_image, identity
 from tdi.images.platforms import Platform
 from tdi.outside import apt
 from tdi.project import Project
@@ -154,14 +155,14 @@ def test_a_public_image_of_another_architecture_is_an_error(checkout: Project, d
     assert "docker rmi" in error.value.remedy
 
 
-def _name(checkout: Project, platform: str) -> str:
-    made_of = [checkout.shared / "Dockerfile", checkout.shared / "identity.sh"]
+def _name(platform: str) -> str:
+    made_of = [base_image.DOCKERFILE, identity.SCRIPT]
     return f"tdi-base:{platform}-amd64-{base_image.fingerprint(made_of)[:8]}"
 
 
 @pytest.mark.usefixtures("serves")
 def test_a_base_image_of_another_architecture_is_an_error(checkout: Project, docker):
-    docker({_name(checkout, "ubuntu-24.04"): "arm64"})
+    docker({_name("ubuntu-24.04"): "arm64"})
     with pytest.raises(TdiError, match=r"base image .* is for arm64, .* are amd64") as error:
         base_image.ensure(checkout)
     assert "docker rmi" in error.value.remedy
@@ -169,25 +170,28 @@ def test_a_base_image_of_another_architecture_is_an_error(checkout: Project, doc
 
 @pytest.mark.usefixtures("serves")
 def test_a_base_image_that_is_there_is_used_again_and_says_what_it_was_made_from(checkout: Project, docker):
-    engine = docker({_name(checkout, "ubuntu-24.04"): "amd64"})
+    engine = docker({_name("ubuntu-24.04"): "amd64"})
     image = base_image.ensure(checkout)
-    assert (image.name, image.reason) == (_name(checkout, "ubuntu-24.04"), "kept from before")
+    assert (image.name, image.reason) == (_name("ubuntu-24.04"), "kept from before")
     assert not called(engine, "build")
 
 
 @pytest.mark.usefixtures("serves")
-@pytest.mark.parametrize("changed", ["Dockerfile", "identity.sh"])
-def test_another_dockerfile_is_another_base_image(checkout: Project, docker, changed: str):
-    engine = docker({_name(checkout, "ubuntu-24.04"): "amd64", "ubuntu:24.04": "amd64"})
-    with (checkout.shared / changed).open("a") as file:
-        file.write("# changed\n")
+@pytest.mark.parametrize(("module", "name"), [(base_image, "DOCKERFILE"), (identity, "SCRIPT")])
+def test_another_dockerfile_is_another_base_image(
+    checkout: Project, docker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str
+):
+    engine = docker({_name("ubuntu-24.04"): "amd64", "ubuntu:24.04": "amd64"})
+    changed = tmp_path / getattr(module, name).name
+    changed.write_text(getattr(module, name).read_text() + "# changed\n")
+    monkeypatch.setattr(module, name, changed)
     base_image.ensure(checkout)
     assert called(engine, "build")
 
 
 @pytest.mark.usefixtures("serves")
 def test_a_platform_that_was_asked_for_once_does_not_become_the_default(checkout: Project, docker):
-    docker({_name(checkout, "debian-12"): "amd64", "ubuntu:24.04": "amd64"})
+    docker({_name("debian-12"): "amd64", "ubuntu:24.04": "amd64"})
     assert base_image.ensure(checkout).platform == "ubuntu-24.04"
 
 
@@ -259,8 +263,8 @@ def test_a_build_that_fails_names_its_log(checkout: Project, docker, fakes: Fake
     assert "no space left" in log.read_text()
 
 
-def test_the_mirror_is_asked_for_the_newest_release_first(checkout: Project):
-    table = base_image.platforms.load(checkout)
+def test_the_mirror_is_asked_for_the_newest_release_first():
+    table = base_image.platforms.load()
     order = base_image.archive_order(table, apt.Mirror("debian", "", ""))
     assert order == sorted(order, key=lambda platform: platform.name, reverse=True)
     assert all(isinstance(platform, Platform) for platform in order)

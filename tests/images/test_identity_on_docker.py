@@ -33,7 +33,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, 
         with lifecycle.one(f"tdi-{run_id}-origin", base.id, options, run_id) as machine:
             docker.execute(machine, ["sh", "-eu", "-c", INSTALL])
             own = docker.execute(machine, ["sh", "-eu", "-c", IDENTITY]).stdout
-            command = identity.forget(project, machine)
+            command = identity.forget(machine)
             docker.stop(machine)
             labels = {docker.LABEL: "image", "tdi.identity": run_id}
             made = docker.commit(machine, f"tdi-identity:{run_id}", labels, command)

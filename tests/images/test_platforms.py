@@ -8,20 +8,19 @@ import pytest
 from conftest import ROOT, Ended
 from tdi.errors import TdiError
 from tdi.images import platforms
-from tdi.project import Project
 
 FOUR = {"ubuntu-24.04", "ubuntu-22.04", "debian-13", "debian-12"}
 
 
-def test_the_table_has_the_four_platforms_and_a_default(checkout: Project):
-    table = platforms.load(checkout)
+def test_the_table_has_the_four_platforms_and_a_default():
+    table = platforms.load()
     assert set(table.by_name) == FOUR
     assert table.default == "ubuntu-24.04"
     assert [platform.name for platform in table.of("debian")] == ["debian-13", "debian-12"]
 
 
-def test_no_platform_is_wanted_unless_one_is_named(checkout: Project, monkeypatch: pytest.MonkeyPatch):
-    table = platforms.load(checkout)
+def test_no_platform_is_wanted_unless_one_is_named(monkeypatch: pytest.MonkeyPatch):
+    table = platforms.load()
     assert platforms.wanted(table) is None
     monkeypatch.setenv("TDI_PLATFORM", "")
     assert platforms.wanted(table) is None
@@ -29,10 +28,10 @@ def test_no_platform_is_wanted_unless_one_is_named(checkout: Project, monkeypatc
     assert platforms.wanted(table) == table.by_name["debian-12"]
 
 
-def test_an_unknown_platform_is_an_error_that_names_the_known_ones(checkout: Project, monkeypatch: pytest.MonkeyPatch):
+def test_an_unknown_platform_is_an_error_that_names_the_known_ones(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TDI_PLATFORM", "debian-99")
     with pytest.raises(TdiError, match="debian-99") as error:
-        platforms.wanted(platforms.load(checkout))
+        platforms.wanted(platforms.load())
     assert all(name in error.value.remedy for name in FOUR)
 
 
@@ -64,10 +63,10 @@ def test_an_unknown_platform_ends_the_command_line_with_code_2(
         "default: b\nplatforms: {}",
     ],
 )
-def test_a_broken_table_is_an_error_that_names_the_file(checkout: Project, text: str):
-    file = checkout.shared / "platforms.yml"
+def test_a_broken_table_is_an_error_that_names_the_file(tmp_path: Path, text: str):
+    file = tmp_path / "platforms.yml"
     file.write_text(text)
     with pytest.raises(TdiError) as error:
-        platforms.load(checkout)
+        platforms.load(file)
     assert str(file) in error.value.what
     assert "\n" not in error.value.what

@@ -1,166 +1,121 @@
-"""Which state of the role production has, and production images by name."""
+"""Which playbook provisions production, when an image serves again, and production images by name."""
 
 import json
 import shutil
-import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from conftest import Fakes, Repository
+from tdi.content.history import Before
 from tdi.errors import TdiError
 from tdi.images import production
 from tdi.images.base_image import BaseImage
+from tdi.molecule import scenario
 from tdi.project import Project
 
-ROLE = {"roles__nginx__tasks__main.yml": "---\n"}
 BASE = BaseImage("debian-13", "sha256:base", "tdi-base:debian-13", "debian:13", "the default platform")
 
 
-def test_on_a_branch_production_is_the_tip_of_main(repository: Repository):
-    tip = repository.commit(**ROLE)
-    repository.git("switch", "--quiet", "--create", "change")
-    repository.commit(another="")
-    before = production.before_the_change(repository.project())
-    assert (before.revision, before.reason) == (tip, "the tip of main")
+@pytest.fixture
+def former(repository: Repository, checkout: Project, tmp_path: Path) -> Callable[..., production._Former]:
+    """Of `edit`s to this checkout after its first commit: the role as it stood there, and the playbooks to try."""
+
+    def call(edit: Callable[[Project], None] = lambda _: None) -> production._Former:
+        shutil.copytree(checkout.root, repository.root, dirs_exist_ok=True)
+        before = Before(repository.commit(), "")
+        project = repository.project()
+        edit(project)
+        return production._Former.of(project, scenario.load(project, "upgrade"), before, tmp_path / "tree")
+
+    return call
 
 
-def test_on_a_dirty_main_production_is_its_tip(repository: Repository):
-    tip = repository.commit(**ROLE)
-    (repository.root / "new-file").touch()
-    assert production.before_the_change(repository.project()).revision == tip
+def test_the_former_role_and_playbook_are_taken_from_history(former, repository: Repository, tmp_path: Path):
+    def edit(project: Project) -> None:
+        (project.root / "roles" / "nginx" / "tasks" / "main.yml").write_text("changed\n")
+        (project.scenarios / "shared" / "converge.yml").write_text("changed\n")
+
+    found = former(edit)
+    tree = tmp_path / "tree" / "repository"
+    assert found.state.project == Project(tree, repository.root / "artifacts")
+    assert found.state.called == "repository"
+    assert "Install" in (tree / "roles" / "nginx" / "tasks" / "main.yml").read_text()
+    then, now = found.playbooks
+    assert "hosts: all" in then.read_text()
+    assert then.is_relative_to(tree)
+    assert now == repository.root / "molecule" / "shared" / "converge.yml"
 
 
-def test_on_a_clean_main_production_is_the_commit_before(repository: Repository):
-    first = repository.commit(**ROLE)
-    repository.commit(another="")
-    before = production.before_the_change(repository.project())
-    assert before.revision == first
-    assert "before this one" in before.reason
+def test_a_revision_without_the_playbook_is_converged_with_the_present_one(former, repository: Repository):
+    def edit(project: Project) -> None:
+        (project.scenarios / "new").mkdir()
+        (project.scenarios / "new" / "converge.yml").write_text("[]\n")
+        file = project.scenario("upgrade") / "molecule.yml"
+        file.write_text(file.read_text().replace("../shared/converge.yml", "../new/converge.yml"))
+
+    assert former(edit).playbooks == (repository.root / "molecule" / "new" / "converge.yml",)
 
 
-def test_after_a_merge_production_is_the_first_parent(repository: Repository):
-    repository.commit(**ROLE)
-    repository.git("switch", "--quiet", "--create", "change")
-    repository.commit(another="")
-    repository.git("switch", "--quiet", "main")
-    main = repository.commit(third="")
-    repository.git("merge", "--quiet", "--no-ff", "--no-edit", "change")
-    assert production.before_the_change(repository.project()).revision == main
+def test_without_a_former_revision_the_playbook_is_tried_once(checkout: Project, tmp_path: Path):
+    upgrade = scenario.load(checkout, "upgrade")
+    found = production._Former.of(checkout, upgrade, Before(None, ""), tmp_path)
+    assert found.playbooks == (upgrade.ansible.playbook,)
+    assert found.state.project == checkout
 
 
-def test_where_only_the_remote_has_main_its_tip_is_taken(repository: Repository, tmp_path: Path):
-    tip = repository.commit(**ROLE)
-    repository.git("switch", "--quiet", "--create", "change")
-    clone = tmp_path / "clone"
-    repository.git("clone", "--quiet", str(repository.root), str(clone))
-    (clone / "new-file").touch()
-    assert production.before_the_change(Project(clone, clone / "artifacts")).revision == tip
+def test_what_comes_before_the_role_and_variables_ask_for_another_image(fakes: Fakes, checkout: Project):
+    fakes.docker(image_inspect="echo sha256:production")
+    names = [production.ensure(checkout, BASE).name]
+    (checkout.scenario("upgrade") / "prepare.yml").write_text("[]\n")
+    names.append(production.ensure(checkout, BASE).name)
+    (checkout.root / "group_vars").mkdir()
+    (checkout.root / "group_vars" / "all.yml").write_text("a: 1\n")
+    names.append(production.ensure(checkout, BASE).name)
+    (checkout.root / "README.md").write_text("no content\n")
+    assert production.ensure(checkout, BASE).name == names[-1]
+    assert len(set(names)) == 3
 
 
-def test_the_first_commit_has_nothing_before_it(repository: Repository):
-    repository.commit(**ROLE)
-    before = production.before_the_change(repository.project())
-    assert before.revision is None
-    assert "first commit" in before.reason
-    assert "as checked out" in before.reason
+@pytest.fixture
+def provisioned(checkout: Project, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[str, list[str]]]:
+    """Build an image, for which each playbook in turn ends as told (None holds); the image, and what was tried."""
+    tried: list[str] = []
+
+    def call(*ends: str | None) -> tuple[str, list[str]]:
+        left = iter(ends)
+
+        def provision(*words: object) -> str:
+            tried.append(str(words[4]))
+            end = next(left)
+            if end:
+                raise production._NotProvisionedError(end)
+            return "sha256:made"
+
+        monkeypatch.setattr(production, "_provision", provision)
+        upgrade = scenario.load(checkout, "upgrade")
+        state = production.playing.as_checked_out(checkout)
+        both = production._Former(state, (Path("then/converge.yml"), Path("now/converge.yml")))
+        return production._build(checkout, BASE, Before(None, ""), upgrade, both, "name"), tried
+
+    return call
 
 
-def test_a_shallow_clone_is_told_from_a_first_commit(repository: Repository, tmp_path: Path):
-    repository.commit(**ROLE)
-    repository.commit(another="")
-    clone = tmp_path / "shallow"
-    repository.git("clone", "--quiet", "--depth=1", f"file://{repository.root}", str(clone))
-    before = production.before_the_change(Project(clone, clone / "artifacts"))
-    assert before.revision is None
-    assert "shallow" in before.reason
-
-
-def test_an_export_has_no_history_even_inside_of_another_repository(repository: Repository):
-    repository.commit(**ROLE)
-    export = repository.root / "export"
-    export.mkdir()
-    before = production.before_the_change(Project(export, export / "artifacts"))
-    assert before.revision is None
-    assert "no git history" in before.reason
-
-
-def test_no_git_at_all_is_no_history(only_fakes: Fakes, tmp_path: Path):
-    del only_fakes
-    assert "no git history" in production.before_the_change(Project(tmp_path, tmp_path)).reason
-
-
-def test_a_repository_without_a_commit_or_a_main_has_nothing_to_go_by(repository: Repository):
-    assert "no main branch" in production.before_the_change(repository.project()).reason
-    repository.git("switch", "--quiet", "--create", "trunk")
-    repository.commit(**ROLE)
-    before = production.before_the_change(repository.project())
-    assert before.revision is None
-    assert "no main branch" in before.reason
-
-
-def test_a_revision_without_the_role_is_said(repository: Repository):
-    first = repository.commit(readme="")
-    repository.commit(**ROLE)
-    before = production.before_the_change(repository.project())
-    assert before.revision is None
-    assert first[:7] in before.reason
-    assert "no role" in before.reason
-
-
-def _committed(repository: Repository, checkout: Project) -> Project:
-    shutil.copytree(checkout.root, repository.root, dirs_exist_ok=True)
-    repository.commit()
-    return repository.project()
-
-
-def test_the_former_role_and_playbook_are_taken_from_history(repository: Repository, checkout: Project, tmp_path: Path):
-    project = _committed(repository, checkout)
-    former = repository.git("rev-parse", "HEAD")
-    (project.roles / "nginx" / "tasks" / "main.yml").write_text("changed\n")
-    (project.shared / "converge.yml").write_text("changed\n")
-    tree = tmp_path / "tree"
-    tree.mkdir()
-    roles, playbook = production._role_as_it_stood(project, production.Before(former, ""), tree)
-    assert "Install" in (roles / "nginx" / "tasks" / "main.yml").read_text()
-    assert "hosts: all" in playbook.read_text()
-
-
-def test_a_copy_without_history_takes_the_role_from_the_repository_it_names(
-    repository: Repository, checkout: Project, tmp_path: Path
+def test_the_present_playbook_is_tried_where_the_former_one_fails_and_that_is_said(
+    provisioned, capsys: pytest.CaptureFixture[str]
 ):
-    project = _committed(repository, checkout)
-    (checkout.roles / "nginx" / "tasks" / "main.yml").write_text("patched\n")
-    tree = tmp_path / "tree"
-    tree.mkdir()
-    before = production.Before(repository.git("rev-parse", "HEAD"), "", project.root)
-    roles, playbook = production._role_as_it_stood(checkout, before, tree)
-    assert "Install" in (roles / "nginx" / "tasks" / "main.yml").read_text()
-    assert playbook.is_relative_to(tree)
+    assert provisioned(None) == ("sha256:made", ["then/converge.yml"])
+    assert not capsys.readouterr().err
+    made, tried = provisioned("The role failed.", None)
+    assert made == "sha256:made"
+    assert tried[-2:] == ["then/converge.yml", "now/converge.yml"]
+    assert "The role failed. Trying the present converge.yml with the former role." in capsys.readouterr().err
 
 
-def test_a_checkout_below_a_symbolic_link_works(repository: Repository, checkout: Project, tmp_path: Path):
-    project = _committed(repository, checkout)
-    (tmp_path / "link").symlink_to(checkout.root.parent)
-    tree = tmp_path / "tree"
-    tree.mkdir()
-    copy = Project(tmp_path / "link" / "checkout", tmp_path)
-    before = production.Before(repository.git("rev-parse", "HEAD"), "", project.root)
-    assert production._role_as_it_stood(copy, before, tree)[0] == tree / "roles"
-
-
-def test_a_git_hook_of_another_repository_does_not_lead_astray(
-    repository: Repository, checkout: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    project = _committed(repository, checkout)
-    former = repository.git("rev-parse", "HEAD")
-    other = tmp_path / "other"
-    subprocess.run(["git", "init", "--quiet", str(other)], check=True)
-    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
-    tree = tmp_path / "tree"
-    tree.mkdir()
-    roles, _ = production._role_as_it_stood(project, production.Before(former, ""), tree)
-    assert roles.is_dir()
+def test_where_both_playbooks_fail_the_last_is_the_error(provisioned):
+    with pytest.raises(TdiError, match="again"):
+        provisioned("The role failed.", "And again.")
 
 
 def test_an_image_that_is_there_is_used_again_and_another_role_asks_for_another(fakes: Fakes, checkout: Project):
@@ -169,7 +124,7 @@ def test_an_image_that_is_there_is_used_again_and_another_role_asks_for_another(
     assert (first.id, first.built) == ("sha256:production", False)
     assert first.name.startswith("tdi-production:debian-13-")
     assert production.ensure(checkout, BASE).name == first.name
-    (checkout.roles / "nginx" / "tasks" / "main.yml").write_text("---\n")
+    (checkout.root / "roles" / "nginx" / "tasks" / "main.yml").write_text("---\n")
     assert production.ensure(checkout, BASE).name != first.name
     other = BaseImage("debian-13", "sha256:other", "", "", "")
     assert production.ensure(checkout, other).name != first.name
@@ -230,6 +185,6 @@ def test_the_history_has_the_newest_image_first(fakes: Fakes):
         images="echo sha256:1 tdi-production:old; echo sha256:2 tdi-production:new",
         image_inspect=f"case \"$*\" in *:1) echo '{documents[0]}';; *) echo '{documents[1]}';; esac",
     )
-    rows = production.history()
+    rows = production.generations()
     assert [row["name"] for row in rows] == ["tdi-production:new", "tdi-production:old"]
     assert rows[0]["revision"] == "abc"

@@ -1,10 +1,16 @@
 """What the callback plugin takes from a module's result: what a task made, and what it is about."""
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tdi.outside.ansible_plugins.callback.tdi_events import _about, _made, _message, _units
+from tdi.outside import ansible
+from tdi.outside.ansible_plugins.callback.tdi_events import _about, _condition, _made, _message, _units
 
 
 def asked(**arguments: Any) -> dict[str, Any]:
@@ -80,3 +86,54 @@ def test_a_failed_item_is_named_whatever_the_loop_calls_it(variable: str):
     assert _message({"msg": "One or more items failed", "results": [passed, failed]}) == (
         "One or more items failed\nitem /srv/a: is absent"
     )
+
+
+@pytest.mark.parametrize(
+    ("values", "when", "told"),
+    [
+        ({"false_condition": "not in_container"}, ["a", "not in_container"], "not in_container"),
+        ({"false_condition": False}, [False], "False"),
+        ({"results": [{"skipped": True}, {"false_condition": "item"}]}, ["item"], "item"),
+        ({"censored": "no_log"}, ["a", "b"], "a and b"),
+        ({"results": None}, "a", "a"),
+    ],
+)
+def test_the_condition_that_did_not_hold(values: dict[str, Any], when: Any, told: str):
+    assert _condition(values, when) == told
+
+
+PLAY = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  vars: {in_container: true}
+  tasks:
+    - {name: Write, ansible.builtin.debug: {}, changed_when: true, notify: [Reload, Told, Many]}
+    - {name: Left out, ansible.builtin.debug: {}, when: not in_container}
+  handlers:
+    - {name: Reload, ansible.builtin.debug: {}, when: [true, not in_container]}
+    - {name: Many, ansible.builtin.debug: {}, loop: [1, 2], when: not in_container}
+    - {name: Never, ansible.builtin.debug: {}, when: not in_container}
+    - {name: Restart, ansible.builtin.debug: {}, listen: Told}
+"""
+
+
+@pytest.mark.parametrize("strategy", ["linear", "mitogen_linear"])
+def test_ansible_says_which_handlers_were_notified_and_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: str
+):
+    monkeypatch.setenv("TDI_STRATEGY", strategy)
+    monkeypatch.setattr(ansible.docker, "environment", dict)
+    (tmp_path / "play.yml").write_text(PLAY)
+    variables = ansible.environment(tmp_path / "home", {**ansible.FOR_MACHINES, **ansible.strategy()})
+    subprocess.run(
+        [Path(sys.executable).parent / "ansible-playbook", "--inventory", "localhost,", tmp_path / "play.yml"],
+        check=True,
+        capture_output=True,
+        env={**variables, "HOME": str(tmp_path), "PATH": os.environ["PATH"], "TDI_EVENTS": str(tmp_path / "events")},
+    )
+    events = [json.loads(line) for line in (tmp_path / "events").read_text().splitlines()]
+    handlers = {each["task"]: each.get("when") for each in events if each.get("handler")}
+    assert handlers == {"Reload": "not in_container", "Many": "not in_container", "Restart": None}
+    tasks = {each["task"] for each in events if each["event"] == "result" and not each.get("handler")}
+    assert tasks == {"Write", "Left out"}

@@ -60,3 +60,41 @@ def test_a_python_whose_tarfile_has_no_filters_extracts_the_same(
         "script": 0o755,
         "link": 0o644,
     }
+
+
+def test_the_names_in_a_directory_are_the_same_from_wherever_they_are_asked(repository: Repository):
+    revision = repository.commit(sub__roles__a="a", sub__file="b", other="c")
+    for root in (repository.root, repository.root / "sub", repository.root / "sub" / "roles"):
+        assert git.names_in(root, revision, "sub/") == ["file", "roles"]
+        assert git.names_in(root, revision, "") == ["other", "sub"]
+        assert git.names_in(root, revision, "gone") == []
+
+
+def test_releases_are_the_tags_up_to_a_revision(repository: Repository):
+    first = repository.commit(a="1")
+    repository.git("tag", "1.0")
+    repository.git("tag", "--annotate", "--message", "two words", "v1.1")
+    second = repository.commit(a="2")
+    repository.git("tag", "2.0")
+    assert git.releases(repository.root, first) == [("1.0", first), ("v1.1", first)]
+    assert git.releases(repository.root, second) == [("1.0", first), ("2.0", second), ("v1.1", first)]
+
+
+def test_a_file_that_was_moved_is_known_by_its_former_path(repository: Repository):
+    text = "".join(f"line {number}\n" for number in range(20))
+    former = repository.commit(sub__old__a=text, sub__b="b")
+    repository.git("mv", "sub/old", "sub/new")
+    later = repository.commit(sub__new__a=text.replace("line 3", "line three"))
+    repository.git("config", "diff.relative", "true")
+    for root in (repository.root, repository.root / "sub"):
+        assert git.renamed_from(root, former, later, "sub/new/a") == "sub/old/a"
+        assert git.renamed_from(root, former, later, "sub/b") is None
+
+
+def test_the_top_of_what_git_does_not_keep_is_none(repository: Repository, tmp_path: Path):
+    repository.commit(kept__a="a")
+    (repository.root / "lying").mkdir()
+    (repository.root / "lying" / "file").touch()
+    assert git.top(repository.root / "kept") == repository.root
+    assert git.top(repository.root / "lying") is None
+    assert git.top(tmp_path) is None

@@ -43,9 +43,9 @@ def test_a_missing_record_is_not_used(checkout: Project, kept: Path):
 
 def test_a_record_of_something_else_is_not_used_and_says_of_what(checkout: Project, kept: Path):
     assert kept_records.why_unusable(checkout, kept, "sha256:other") == "it is of another base image"
-    (checkout.roles / "nginx" / "tasks" / "main.yml").write_text("---\n")
+    (checkout.root / "roles" / "nginx" / "tasks" / "main.yml").write_text("---\n")
     assert kept_records.why_unusable(checkout, kept, BASE) == "it is of another role"
-    (checkout.shared / "converge.yml").write_text("---\n")
+    (checkout.scenarios / "shared" / "converge.yml").write_text("---\n")
     assert kept_records.why_unusable(checkout, kept, BASE) == "it is of another role and playbook"
     (checkout.verifier / "record.yml").write_text("text: [^/etc/x$]\n")
     assert str(kept_records.why_unusable(checkout, kept, BASE)).endswith("and collector")

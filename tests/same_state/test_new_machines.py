@@ -37,9 +37,11 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The machines that were made, in place of making any."""
     labels: list[str] = []
 
-    def record(project: Project, base: BaseImage, label: str, file: Path) -> None:
-        labels.append(label)
+    def record(project: Project, base: BaseImage, label: str, file: Path, booted: Path | None = None) -> None:
+        labels.append(f"{label} and booted" if booted else label)
         write(project, file, f"b2:{label}", base.id)
+        if booted:
+            write(project, booted, f"b2:{label}", base.id)
 
     monkeypatch.setattr(new_machines, "record", record)
     return labels
@@ -56,7 +58,7 @@ def test_a_twin_is_made_once_for_a_tree(checkout: Project, made: list[str], caps
 def test_another_role_or_base_image_has_another_twin(checkout: Project, made: list[str]):
     files = {new_machines.twin(checkout, BASE)}
     files.add(new_machines.twin(checkout, BaseImage("debian-12", "sha256:other", "base", "here", "why")))
-    (checkout.roles / "nginx" / "tasks" / "main.yml").write_text("---\n")
+    (checkout.root / "roles" / "nginx" / "tasks" / "main.yml").write_text("---\n")
     files.add(new_machines.twin(checkout, BASE))
     assert len(files) == len(made) == 3
 
@@ -65,7 +67,7 @@ def test_another_role_or_base_image_has_another_twin(checkout: Project, made: li
 def test_a_twin_that_cannot_be_used_is_made_anew_and_that_is_said(
     checkout: Project, made: list[str], capsys: pytest.CaptureFixture[str], spoil: str
 ):
-    file = new_machines.twin(checkout, BASE)
+    file = new_machines.twin(checkout, BASE).record
     if spoil == "damaged":
         file.write_bytes(file.read_bytes()[:-20])
     else:
@@ -76,6 +78,18 @@ def test_a_twin_that_cannot_be_used_is_made_anew_and_that_is_said(
     assert ("truncated or damaged" if spoil == "damaged" else "of another base image") in capsys.readouterr().err
     with RecordFile(file) as record:
         assert record.meta["key"] == kept_records.key(checkout, BASE.id)
+
+
+def test_a_twin_is_booted_again_only_where_that_is_asked_for(checkout: Project, made: list[str]):
+    assert new_machines.twin(checkout, BASE).booted is None
+    first = new_machines.twin(checkout, BASE, boot=True)
+    assert made == ["twin", "twin and booted"]
+    assert first.booted
+    assert first.booted.is_file()
+    # What is kept serves both, and who did not ask is not given it.
+    assert new_machines.twin(checkout, BASE, boot=True) == first
+    assert new_machines.twin(checkout, BASE).booted is None
+    assert len(made) == 2
 
 
 @pytest.mark.usefixtures("made")
@@ -127,7 +141,9 @@ def test_what_differs_from_the_twin_as_well_is_no_drift(
 ):
     file = tmp_path / "twin.json"
     write(checkout, file, "b2:twin")
-    assert _compared(checkout, tmp_path, lambda *_: file, monkeypatch).result is Result.SAME
+    assert (
+        _compared(checkout, tmp_path, lambda *_, **__: new_machines.Twin(file, None), monkeypatch).result is Result.SAME
+    )
 
 
 def test_what_the_twin_has_as_the_new_machine_is_drift(
@@ -135,13 +151,16 @@ def test_what_the_twin_has_as_the_new_machine_is_drift(
 ):
     file = tmp_path / "twin.json"
     write(checkout, file, "b2:new")
-    assert _compared(checkout, tmp_path, lambda *_: file, monkeypatch).result is Result.DIFFERENT
+    assert (
+        _compared(checkout, tmp_path, lambda *_, **__: new_machines.Twin(file, None), monkeypatch).result
+        is Result.DIFFERENT
+    )
 
 
 def test_a_role_that_fails_on_the_twin_is_a_finding_of_its_own(
     checkout: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    def fails(*_: object) -> Path:
+    def fails(*_: object, **__: object) -> Path:
         raise new_machines.UnsteadyError("A new machine could not be converged: task 'x'", "The log: y")
 
     found = _compared(checkout, tmp_path, fails, monkeypatch)
@@ -153,8 +172,22 @@ def test_a_role_that_fails_on_the_twin_is_a_finding_of_its_own(
 def test_trouble_of_the_test_bed_with_the_twin_is_no_finding(
     checkout: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    def fails(*_: object) -> Path:
+    def fails(*_: object, **__: object) -> Path:
         raise TdiError("the disk is full")
 
     with pytest.raises(TdiError, match="the disk is full"):
         _compared(checkout, tmp_path, fails, monkeypatch)
+
+
+def test_a_twin_that_was_made_anew_without_a_boot_is_booted_where_that_is_asked_for(
+    checkout: Project, monkeypatch: pytest.MonkeyPatch
+):
+    def record(project: Project, base: BaseImage, _label: str, file: Path, booted: Path | None = None) -> None:
+        for each in (file, booted):
+            if each:
+                write(project, each, base=base.id)
+
+    monkeypatch.setattr(new_machines, "record", record)
+    new_machines.twin(checkout, BASE, boot=True).record.unlink()
+    assert new_machines.twin(checkout, BASE).booted is None
+    assert new_machines.twin(checkout, BASE, boot=True).booted

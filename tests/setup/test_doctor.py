@@ -13,7 +13,7 @@ from tdi.outside import apt, screen
 from tdi.project import Project
 from tdi.setup import doctor
 
-PROGRAMS = ("git", "make")
+PROGRAMS = ("git",)
 
 
 @pytest.fixture
@@ -63,7 +63,6 @@ def _full(host: Fakes) -> Program:
     ("lack", "name", "remedy"),
     [
         (_remove("git"), "git", "apt-get install git"),
-        (_remove("make"), "make", "apt-get install make"),
         pytest.param(_remove("docker"), "docker", "docker.io"),
         (_no_engine, "docker engine", "make setup"),
         (_full, "disk", "free 3 GiB"),
@@ -102,7 +101,7 @@ def test_results_that_cannot_be_written_are_listed(examined, checkout: Project):
 @pytest.mark.usefixtures("host")
 def test_an_environment_without_a_package_or_of_an_old_python_says_how_to_renew_it(monkeypatch: pytest.MonkeyPatch):
     assert not doctor._package("no-such-package-here").met
-    assert doctor._package("no-such-package-here").remedy == "make setup"
+    assert doctor._package("no-such-package-here").remedy == "install tdi anew: pip, or in its checkout make setup"
     monkeypatch.setattr(sys, "version_info", (3, 10, 0))
     assert not doctor._python().met
 

@@ -1,63 +1,16 @@
 """The page in a real browser: it loads from a file, asks for nothing, can be filtered and read, and fits a phone."""
 
-import json
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from by_hand import NAMES, compared, file, package
 
+from browsing import CONTRAST, requests, said, show
 from tdi.state.fleet.compare import Fleet, Host, Shared, Status
 from tdi.state.reports import fleet, html
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed: pip install selenium")
-CHROMIUM, DRIVER = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="no Chromium: apt-get install -y chromium chromium-driver"
-)
-
 HOSTILE = "/srv/<script>document.title='`bad`'</script>\"><img src=x onerror=\"document.title='bad'\">\x1b[31m\u202eabc"
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --disable-dev-shm-usage --window-size=1200,900"
-)
-CONTRAST = """
-const linear = (part) => part <= 10.03 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4;
-const light = (colour) => {
-  const [r, g, b] = colour.match(/[\\d.]+/g).map((part) => linear(Number(part)));
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-};
-const ground = (element) => {
-  for (let e = element; e; e = e.parentElement) {
-    const colour = getComputedStyle(e).backgroundColor;
-    if (colour !== "rgba(0, 0, 0, 0)") return colour;
-  }
-  return "rgb(255, 255, 255)";
-};
-const poor = [];
-for (const element of document.querySelectorAll("main *")) {
-  const text = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-  if (!text || !element.checkVisibility()) continue;
-  const sides = [light(getComputedStyle(element).color), light(ground(element))];
-  const ratio = (Math.max(...sides) + 0.05) / (Math.min(...sides) + 0.05);
-  if (ratio < 4.5) poor.push([element.outerHTML.slice(0, 80), ratio]);
-}
-return poor;
-"""
-
-
-@pytest.fixture(scope="module", name="browser")
-def _browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in (*FLAGS.split(), f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=DRIVER))
-    yield browser
-    browser.quit()
 
 
 @pytest.fixture(scope="module", name="pages")
@@ -79,25 +32,6 @@ def _pages(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
         pages[count] = directory / "page.html"
         pages[count].write_text(html.render(comparison), encoding="utf-8")
     return pages
-
-
-def show(browser: Any, page: Path, scheme: str = "light", width: int = 1200) -> None:
-    preference = {"name": "prefers-color-scheme", "value": scheme}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [preference]})
-    size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 600}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    browser.get_log("performance")
-    browser.get_log("browser")
-    browser.get(page.as_uri())
-
-
-def requests(browser: Any) -> set[str]:
-    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    return {m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"}
-
-
-def said(browser: Any, selector: str) -> str:
-    return browser.execute_script("return document.querySelector(arguments[0]).textContent", selector)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -405,6 +405,33 @@ def test_what_runs_is_recorded_with_its_restart_debt(machine, tmp_path):
 
 
 @pytest.mark.docker
+def test_a_unit_that_came_with_the_program_that_runs_by_now_is_no_debt(machine, tmp_path):
+    # A process that executes the new program by itself, as haproxy's does when it is upgraded; the same file twice.
+    unit = "[Service]\nExecStart=/usr/local/bin/python9 -c %s\n"
+    later = "os.execv('/usr/local/bin/python9', ['python9', '-c', 'import time; time.sleep(999)'])"
+    again = f"import os, signal, time; signal.signal(1, lambda *_: {later}); time.sleep(999)"
+    put(machine, "/etc/systemd/system/again.service", unit % f'"{again}"')
+    shell(machine, "cp $(readlink -f /usr/bin/python3) /usr/local/bin/python9")
+    shell(machine, "systemctl daemon-reload; systemctl start again; sleep 2")
+    replace = "cp -p {0} {0}.new; sleep 0.1; mv {0}.new {0}; "
+    both = replace.format("/usr/local/bin/python9") + replace.format("/etc/systemd/system/again.service")
+    key = "again.service|/usr/local/bin/python9"
+
+    def debt() -> list[str]:
+        record = recording.record(f"docker://{machine}", tmp_path / "r.json")
+        found: list[str] = json.loads(dict(record.objects("processes"))[key]).get("restart_debt", [])
+        return found
+
+    shell(machine, both)
+    assert debt() == ["deleted:/usr/local/bin/python9", "unit-changed"]
+    shell(machine, "systemctl kill --signal HUP again; sleep 1")
+    assert debt() == []
+    shell(machine, "touch /etc/systemd/system/again.service")
+    assert debt() == ["unit-changed"]
+    shell(machine, "systemctl stop again; rm /etc/systemd/system/again.service /usr/local/bin/python9")
+
+
+@pytest.mark.docker
 def test_recording_leaves_no_trace_on_the_machine(machine, tmp_path):
     shell(machine, "touch /run/mark; sleep 0.1")
     recording.record(f"docker://{machine}", tmp_path / "r.json")
@@ -528,12 +555,11 @@ def root_file_system(suite: str) -> str:
     if not archive or archive.distribution != "debian" or not archive.serves(platform.suite):
         pytest.skip(f"no mirror of Debian {suite}")
     origin = base_image._bootstrap(platform, archive)
-    project = Project.find(Path(__file__).parent)
     with tempfile.TemporaryDirectory() as scratch:
         (Path(scratch) / "context").mkdir()
         docker.build(
             Path(scratch) / "context",
-            project.shared / "Dockerfile",
+            base_image.DOCKERFILE,
             name,
             {"ORIGIN": origin},
             {docker.LABEL: "image", base_image.ROLE_LABEL: "root-file-system"},

@@ -19,7 +19,7 @@ from rich.console import Console
 from conftest import ROOT
 from tdi.images import base_image, production
 from tdi.machines import lifecycle
-from tdi.molecule import scenario
+from tdi.molecule import playing, scenario
 from tdi.outside import ansible, docker
 from tdi.project import Project
 from tdi.same_state import comparing, kept_records
@@ -124,10 +124,17 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
         lifecycle.start_all([(started[0], base.id, options), (started[1], image.id, options)], run_id)
         for machine in started:
             docker.wait_until_booted(machine.name)
-        scenarios = {machine.name: settings[machine.scenario].ansible for machine in started}
+        state = playing.as_checked_out(project)
+        scenarios = {
+            machine.name: playing.settings(state, settings[machine.scenario], directory / "content")
+            for machine in started
+        }
         outcome = ansible.converge(scenarios, directory / "ansible", directory / "log", times=1)
         assert outcome.code == 0, outcome.log.read_text()
         for machine in started:
+            # The faults were thought out on machines that have less: each is to be found by itself.
+            purge = "SUDO_FORCE_REMOVE=yes apt-get purge -qq --autoremove adduser cron kmod procps sudo"
+            shell(machine.name, f"{purge} >/dev/null 2>&1")
             assert not shell(machine.name, FURNITURE)
             docker.stop(machine.name)
             docker.commit(machine.name, images[machine.scenario], {docker.LABEL: "image", "tdi.seeded-faults": run_id})

@@ -10,7 +10,7 @@ from tdi.same_state.kept_records import Found
 from tdi.state.compare import Result as SameState
 from tdi.state.finding import Finding, Kind, Severity
 from tdi.verdict import display
-from tdi.verdict.outcome import Class, Ended, Result, Step, Trouble, Verdict
+from tdi.verdict.outcome import MEANINGS, Class, Ended, Result, Step, Trouble, Verdict
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_where_the_rest_is_is_named_from_here(capsys: pytest.CaptureFixture[str]
 
 @pytest.mark.parametrize("kind", Class)
 def test_every_class_is_explained(kind: Class):
-    assert display._MEANINGS[kind]
+    assert MEANINGS[kind]
 
 
 def test_a_failure_shows_the_task_and_what_it_said_not_the_whole_log(shown: Callable[..., str]):

@@ -18,6 +18,7 @@ from tdi.project import Project
 from tdi.same_state.kept_records import Found
 from tdi.state.compare import Result as SameState
 from tdi.state.compare import compare
+from tdi.state.finding import Finding, Kind, Severity
 from tdi.state.record import RecordFile, ScopeHeader, write_record
 from tdi.verdict import judge as judging
 from tdi.verdict.outcome import Class, Ended, MachineOutcome, Result, Step, Trouble, Verdict
@@ -406,3 +407,122 @@ def test_a_quiet_second_run_that_changed_nothing_stays_a_pass(second_run):
 def test_a_second_run_that_failed_is_not_said_to_be_anything_else(second_run):
     ended = second_run(Pass(Failure("Install", "a.yml:1", "no", unreachable=False), results=3), "/etc/app")
     assert ended == Ended(Result.PASS)
+
+
+@pytest.fixture
+def checked(bed: Bed, tmp_path: Path) -> Callable[..., Ended]:
+    """How the tests of the new machine ended, whose verify playbook ended so; pytest found what `tested` says."""
+
+    def call(only: Pass, tested: Ended | None = None, *, recap: bool = True, code: int = 0, log: str = "") -> Ended:
+        (tmp_path / "log").write_text(log)
+        outcome = Outcome({FRESH.name: [only]}, recap, code, tmp_path / "log")
+        return judging.verify_playbook(outcome, FRESH, bed, tested or Ended(Result.PASS))
+
+    return call
+
+
+CHECKED = Pass(results=3, checks=1)
+WRONG = Pass(Failure("Ask", "", "no answer"), results=1, checks=1)
+
+
+def test_a_verify_playbook_that_holds_leaves_what_pytest_found(checked):
+    assert checked(CHECKED) == Ended(Result.PASS)
+    failed = Ended(Result.FAIL, "test_site: no answer")
+    assert checked(CHECKED, failed) is failed
+
+
+def test_a_verify_playbook_that_fails_is_a_fault_of_the_change(checked):
+    assert checked(WRONG) == Ended(Result.FAIL, "task 'Ask' failed: no answer")
+
+
+def test_a_verify_playbook_that_fails_for_the_test_beds_sake_is_trouble(checked, bed: Bed):
+    bed.troubles["fresh"] = "the container is gone"
+    ended = checked(WRONG)
+    assert ended.result is Result.ERROR
+    assert "the container is gone" in ended.detail
+
+
+def test_a_verify_playbook_that_asserts_nothing_is_said_and_breaks_nothing(checked):
+    ended = checked(Pass(results=3))
+    assert ended.result is Result.PASS
+    assert "asserts nothing" in ended.detail
+
+
+@pytest.mark.parametrize(("recap", "code"), [(False, 1), (True, 1), (False, 0)])
+def test_a_verify_playbook_that_did_not_end_is_a_failure(checked, *, recap: bool, code: int):
+    ended = checked(Pass(results=3, checks=1), recap=recap, code=code)
+    assert ended == Ended(Result.FAIL, "the verify playbook did not end")
+
+
+def test_a_verify_playbook_that_ansible_gave_up_on_says_why(checked):
+    ended = checked(Pass(), recap=False, code=1, log="[ERROR]: the role 'x' was not found\n")
+    assert ended == Ended(Result.FAIL, "the verify playbook ended: the role 'x' was not found")
+
+
+@pytest.mark.parametrize(
+    ("tested", "only", "worst"),
+    [
+        (Ended(Result.FAIL, "tested"), Pass(results=1), Result.FAIL),
+        (Ended(Result.FAIL, "tested"), WRONG, Result.FAIL),
+        (Ended(Result.ERROR, "tested"), WRONG, Result.ERROR),
+        (Ended(Result.PASS, ""), WRONG, Result.FAIL),
+    ],
+)
+def test_the_worst_of_pytest_and_the_verify_playbook_counts_and_both_are_told(
+    checked, tested: Ended, only: Pass, worst: Result
+):
+    ended = checked(only, tested)
+    assert ended.result is worst
+    assert ended.detail.startswith(tested.detail)
+    assert ("asserts nothing" if only.failure is None else "no answer") in ended.detail
+
+
+def test_journals_of_both_are_kept(checked, bed: Bed):
+    bed.journals["fresh app.service"] = ["app: port 80 is taken"]
+    only = Pass(Failure("Ask", "", "no", units=("app.service",)), results=1, checks=1)
+    ended = checked(only, Ended(Result.FAIL, "tested", ("one",)))
+    assert ended.evidence == ("one", "the journal of app.service ends with:", "  app: port 80 is taken")
+
+
+def test_a_converge_that_means_no_machine_is_trouble_with_a_remedy(judge):
+    with pytest.raises(TdiError, match="ran no task on the machine") as error:
+        judge([Pass()], [Pass()])
+    assert "`groups:`" in error.value.remedy
+
+
+def test_a_converge_that_means_one_machine_only_is_trouble_too(judge):
+    with pytest.raises(TdiError, match="ran no task on the machine"):
+        judge([DONE, DONE], [Pass()])
+
+
+SKIPPED = Pass(results=5, skipped_handlers={"Reload sshd": "not\n in_container", "Restart app": "False"})
+TOLD = (
+    "handler 'Reload sshd' was notified and skipped on this machine (when: not in_container)\n"
+    "handler 'Restart app' was notified and skipped on this machine (when: False)"
+)
+
+
+def differing(attribute: str) -> Found:
+    finding = Finding("1", "processes", "a", Kind.CHANGED, Severity.SERVICE, "a", (attribute,), "why", "action")
+    return Found(SameState.DIFFERENT, (finding,))
+
+
+@pytest.mark.parametrize(
+    ("tested", "found", "detail"),
+    [
+        (Ended(Result.FAIL, "test_port: closed"), Found(SameState.SAME), f"test_port: closed\n{TOLD}"),
+        (Ended(Result.PASS), differing("restart_debt"), TOLD),
+        (Ended(Result.PASS, "it asserts nothing"), differing("restart_debt"), f"it asserts nothing\n{TOLD}"),
+        (Ended(Result.PASS), differing("count"), ""),
+        (Ended(Result.PASS), Found(SameState.SAME), ""),
+        (Ended(Result.ERROR, "no test ran"), judging.NOT_BOTH, "no test ran"),
+    ],
+)
+def test_a_handler_that_was_skipped_is_told_where_it_may_be_why(tested: Ended, found: Found, detail: str):
+    assert judging.with_skipped_handlers(tested, SKIPPED, found) == Ended(tested.result, detail)
+
+
+@pytest.mark.parametrize("result", [Result.PASS, Result.FAIL])
+def test_where_no_handler_was_skipped_nothing_is_told_of_one(result: Result):
+    tested = Ended(result, "said", ("a log",))
+    assert judging.with_skipped_handlers(tested, DONE, differing("restart_debt")) is tested

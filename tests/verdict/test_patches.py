@@ -21,9 +21,7 @@ PAGE = "".join(f"line {number}\n" for number in range(1, 21))
 
 @pytest.fixture
 def project(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Project:
-    repository.commit(
-        **{"roles__page": PAGE, "molecule__shared__platforms.yml": "---\n", ".gitignore": "/artifacts/\n"}
-    )
+    repository.commit(**{"roles__page": PAGE, "molecule__fresh__molecule.yml": "---\n", ".gitignore": "/artifacts/\n"})
     monkeypatch.chdir(repository.root)
     return repository.project()
 
@@ -81,6 +79,7 @@ def test_a_patch_is_applied_to_a_copy_and_the_checkout_is_not_touched(
     assert only["before"].repository == project.root
     assert only["copy"].artifacts == project.artifacts / "try" / "my"
     assert not only["copy"].root.exists()
+    assert f"{made}, platform debian-13" in (only["copy"].artifacts / "verdict.html").read_text()
     assert (project.root / "roles" / "page").read_text() == "not committed\n"
     assert repository.git("status", "--porcelain") == "M roles/page"
 
@@ -97,6 +96,27 @@ def test_a_copy_inside_of_a_repository_is_patched_too(
     monkeypatch.setattr(tempfile, "tempdir", str(project.root / "artifacts"))
     assert tdi("try", made).code == 0
     assert "line three" in verdicts[0]["files"]["roles/page"]
+
+
+def test_a_project_below_the_top_of_its_repository_is_tried_there(
+    tdi: Callable[..., EndedCommand],
+    repository: Repository,
+    verdicts: list,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+):
+    repository.commit(**{"ansible__roles__page": PAGE, "ansible__molecule__fresh__molecule.yml": "---\n", "app": "1\n"})
+    below = repository.root / "ansible"
+    made = tmp_path / "my.patch"
+    (below / "roles" / "page").write_text(PAGE.replace("line 3", "line three"))
+    made.write_text(repository.git("diff") + "\n")
+    repository.git("reset", "--quiet", "--hard")
+    monkeypatch.chdir(below)
+    ended = tdi("try", made)
+    assert ended.code == 0, ended.err
+    (only,) = verdicts
+    assert "line three" in only["files"]["roles/page"]
+    assert (only["copy"].root.name, only["before"].repository) == ("ansible", below)
 
 
 def test_several_patches_give_the_worst_exit_code_and_one_document(

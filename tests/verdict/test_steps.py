@@ -47,6 +47,12 @@ class NotesOnly:
         """The machines that their second run changed, whatever its tasks reported."""
         self.found: Found | None = Found(SameState.SAME)
         self.failing_tests: set[str] = set()
+        self.prepared: dict[str, Pass] = {}
+        """What came before the role, by container."""
+        self.checked: dict[str, Pass] = {}
+        """What the scenario's own verify playbook found, by container."""
+        self.apart = False
+        """Whether Ansible runs once for each machine instead of once for all."""
         self.recaps = True
         self._lock = threading.Lock()
 
@@ -74,6 +80,18 @@ class NotesOnly:
 
     def record(self, machine: Machine, moment: str) -> None:
         self.note(f"record {machine.label} {moment}")
+
+    def prepare(self, machine: Machine) -> Pass | None:
+        self.note(f"prepare {machine.label}")
+        return self.prepared.get(machine.name)
+
+    def verify(self, machines: Sequence[Machine]) -> dict[str, Outcome]:
+        self.note(f"verify playbook on {' '.join(machine.label for machine in machines)}")
+        return {
+            machine.name: Outcome({machine.name: [self.checked[machine.name]]}, recap=True, code=0, log=self.root / "v")
+            for machine in machines
+            if machine.name in self.checked
+        }
 
     @contextmanager
     def converging(self) -> Iterator["NotedPlaybook"]:
@@ -137,14 +155,18 @@ class NotedPlaybook:
     def begin(self) -> None:
         self.bed.note("converge")
 
-    def begin_again(self) -> None:
-        self.bed.note("converge again")
+    def begin_again(self, machines: Sequence[Machine]) -> None:
+        mine = "" if len(machines) == len(self.bed.machines) else f" {' '.join(each.label for each in machines)}"
+        self.bed.note(f"converge again{mine}")
 
-    def outcome(self, observe: Callable[[Event], None]) -> Outcome:
-        names = [machine.name for machine in self.bed.machines]
+    def outcomes(self, observe: Callable[[Event], None]) -> list[Outcome]:
+        names = tuple(machine.name for machine in self.bed.machines)
+        return [self._outcome(share, observe) for share in ([(name,) for name in names] if self.bed.apart else [names])]
+
+    def _outcome(self, names: tuple[str, ...], observe: Callable[[Event], None]) -> Outcome:
         if any(len(self.bed.passes[name]) > 1 for name in names):
-            observe(Event("play", {"name": "Converge"}))
-            observe(Event("play", {"name": AGAIN}))
+            observe(Event("play", {"name": "Converge"}, names))
+            observe(Event("play", {"name": AGAIN}, names))
         passes = {name: self.bed.passes[name] for name in names}
         return Outcome(passes, recap=self.bed.recaps, code=0, log=self.bed.root / "log")
 
@@ -196,16 +218,18 @@ def test_a_pass_asks_for_everything_once_and_in_order(bed: NotesOnly):
     assert taken.verdict.platform == "debian-13"
     assert taken.notes[:4] == ["images", "records apart", "start", "ansible starts"]
     # What is done on both machines at once has no order among the two.
-    assert sorted(taken.notes[4:7]) == ["boot fresh", "boot upgrade", "record upgrade before"]
-    assert taken.in_order("boot upgrade", "record upgrade before")
-    assert taken.notes[7:9] == ["converge", "pytest starts"]
-    between = sorted(taken.notes[9 : taken.notes.index("converge again")])
+    assert sorted(taken.notes[4:9]) == [
+        *("boot fresh", "boot upgrade", "prepare fresh", "prepare upgrade", "record upgrade before"),
+    ]
+    assert taken.in_order("boot upgrade", "prepare upgrade", "record upgrade before")
+    assert taken.notes[9:11] == ["converge", "pytest starts"]
+    between = sorted(taken.notes[11 : taken.notes.index("converge again")])
     assert between == [
         *("is fresh alive", "is upgrade alive", "record fresh converged", "record upgrade converged"),
     ]
     assert taken.notes[taken.notes.index("converge again") :] == [
         *("converge again", "foresee a twin", "keep what fresh upgrade wrote"),
-        *("test fresh upgrade, and compare", "read the comparison"),
+        *("test fresh upgrade, and compare", "verify playbook on fresh upgrade", "read the comparison"),
         *("compare fresh with its second run", "compare upgrade with its second run"),
         *("plan", "pytest is over", "ansible is over", "records kept"),
     ]
@@ -219,6 +243,21 @@ def test_what_a_change_does_to_production_is_in_the_verdict(bed: NotesOnly):
     plan = take(bed).verdict.plan
     assert plan
     assert any("packages" in line for line in plan)
+
+
+def test_a_handler_that_the_first_converge_skipped_is_told_beside_tests_that_fail(bed: NotesOnly):
+    skips = Pass(results=5, skipped_handlers={"Reload": "not in_container"})
+    bed.passes |= {FRESH.name: [DONE, skips], UPGRADE.name: [skips, DONE]}
+    bed.failing_tests = {"test_site"}
+    machines = take(bed).verdict.machines
+    assert "handler" not in machines["fresh"].steps[Step.VERIFY].detail
+    assert (
+        machines["upgrade"]
+        .steps[Step.VERIFY]
+        .detail.endswith(
+            "no answer\nhandler 'Reload' was notified and skipped on this machine (when: not in_container)"
+        )
+    )
 
 
 def test_no_machine_is_touched_before_production_is_recorded(bed: NotesOnly):
@@ -317,3 +356,64 @@ def test_what_tasks_made_is_kept_by_machine(bed: NotesOnly, monkeypatch: pytest.
     (wrote,) = kept
     assert json.loads(json.dumps(wrote.tasks)) == {"fresh": {"/etc/app": "Write"}, "upgrade": {}}
     assert wrote.places["fresh"] == {"/etc/app": "roles/app/tasks/main.yml:3"}
+
+
+def test_what_came_before_the_role_is_kept_too_and_the_role_has_the_last_word(
+    bed: NotesOnly, monkeypatch: pytest.MonkeyPatch
+):
+    bed.prepared[FRESH.name] = Pass(
+        results=1,
+        wrote={"/etc/app": "Prepare", "/etc/lists": "Refresh"},
+        places={"/etc/app": "x:1", "/etc/lists": f"{bed.root}/molecule/default/prepare.yml:2"},
+    )
+    bed.passes[FRESH.name] = [Pass(results=5, wrote={"/etc/app": "Write"}, places={"/etc/app": "y:1"}), DONE]
+    kept: list[Wrote] = []
+    monkeypatch.setattr(bed, "keep_wrote", kept.append)
+    take(bed)
+    assert kept[0].tasks["fresh"] == {"/etc/app": "Write", "/etc/lists": "Refresh"}
+    assert kept[0].places["fresh"]["/etc/lists"] == "molecule/default/prepare.yml:2"
+
+
+def test_a_machine_that_cannot_be_prepared_is_trouble_before_anything_is_recorded(bed: NotesOnly):
+    bed.fails["prepare upgrade"] = "prepare.yml failed"
+    with pytest.raises(TdiError, match=r"prepare\.yml failed"):
+        take(bed)
+    assert not {"converge", "record upgrade before"} & {*bed.notes}
+
+
+def test_a_run_for_each_machine_is_recorded_and_goes_on_by_itself(bed: NotesOnly):
+    bed.apart = True
+    taken = take(bed)
+    assert taken.verdict.kind is Class.PASS
+    assert taken.in_order("record fresh converged", "converge again fresh", "record upgrade converged")
+    assert taken.in_order("converge again fresh", "converge again upgrade", "foresee a twin")
+    assert [taken.notes.count(note) for note in ("foresee a twin", "record fresh converged")] == [1, 1]
+    for machine in taken.verdict.machines.values():
+        assert machine.results[Step.IDEMPOTENCE] is Result.PASS
+
+
+def test_of_runs_for_each_machine_one_can_fail_alone(bed: NotesOnly):
+    bed.apart = True
+    bed.passes[UPGRADE.name] = [FAILED]
+    taken = take(bed)
+    assert taken.verdict.kind is Class.BREAKS_PROVISIONED
+    assert "foresee a twin" not in taken.notes
+    assert "test fresh, compare later" in taken.notes
+
+
+def test_what_the_scenarios_own_playbook_finds_breaks_the_machine(bed: NotesOnly):
+    bed.checked = {
+        FRESH.name: Pass(results=1, checks=1),
+        UPGRADE.name: Pass(Failure("Ask", "", "no answer"), results=1, checks=1),
+    }
+    verdict = take(bed).verdict
+    assert verdict.kind is Class.BREAKS_PROVISIONED
+    assert verdict.machines["fresh"].steps[Step.VERIFY] == Ended(Result.PASS)
+    assert verdict.machines["upgrade"].steps[Step.VERIFY] == Ended(Result.FAIL, "task 'Ask' failed: no answer")
+
+
+def test_a_converge_that_means_no_machine_could_not_run(bed: NotesOnly):
+    bed.passes = {name: [Pass()] for name in bed.passes}
+    with pytest.raises(TdiError, match="none of its `hosts:` means it"):
+        take(bed)
+    assert not [note for note in bed.notes if note.startswith("test ")]

@@ -1,5 +1,7 @@
 """Testinfra's connection to a machine that is kept open."""
 
+from unittest import mock
+
 import pytest
 import testinfra
 import testinfra.backend
@@ -78,5 +80,5 @@ def test_after_closing_nothing_of_ours_runs_and_the_next_command_opens_again(
 
 def test_the_connection_named_docker_is_the_kept_open_one(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(testinfra.backend, "BACKENDS", dict(testinfra.backend.BACKENDS))
-    plugin.use_kept_open_backend()
+    plugin.pytest_configure(mock.MagicMock())
     assert isinstance(testinfra.get_host("docker://a-machine").backend, KeptOpenDockerBackend)

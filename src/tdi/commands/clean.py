@@ -6,7 +6,7 @@ from tdi.errors import TdiError
 from tdi.outside import console, docker
 
 
-@click.command("clean")
+@click.command("clean", epilog="\b\nExample:\n  tdi clean")
 def command() -> None:
     """Remove everything of this project from the engine: containers, images, and what bootstrapping kept."""
     try:

@@ -9,7 +9,7 @@ from tdi.errors import ExitCode
 from tdi.setup import doctor
 
 
-@click.command("doctor")
+@click.command("doctor", epilog="\b\nExample:\n  tdi doctor")
 @json_option
 def command(json_file: Path | None) -> int:
     """List what this machine has and lacks, each lack with its remedy."""

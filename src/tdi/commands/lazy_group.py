@@ -10,11 +10,20 @@ import click
 class LazyGroup(click.Group):
     """Commands whose modules stand in the package `place`, one each; `commands` says of each what help says of it.
 
-    A group in it stands there itself.
+    A group in it stands there itself. `example` is a call that help shows.
     """
 
-    def __init__(self, name: str, *, place: str, help: str, commands: Mapping[str, "str | LazyGroup"]) -> None:  # noqa: A002 (the name that click gives it)
-        super().__init__(name, help=help, context_settings={"help_option_names": ["-h", "--help"]})
+    def __init__(
+        self,
+        name: str,
+        *,
+        place: str,
+        help: str,  # noqa: A002 (the name that click gives it)
+        example: str,
+        commands: Mapping[str, "str | LazyGroup"],
+    ) -> None:
+        epilog = f"\b\nExample:\n  {example}"
+        super().__init__(name, help=help, epilog=epilog, context_settings={"help_option_names": ["-h", "--help"]})
         self.place = place
         self.table = commands
 

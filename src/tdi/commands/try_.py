@@ -9,7 +9,7 @@ from tdi.project import Project
 from tdi.verdict import patches as trials
 
 
-@click.command("try")
+@click.command("try", epilog="\b\nExample:\n  tdi try change.patch")
 @click.argument("patches", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--kept", is_flag=True, help="Try the kept changes; each must get the class that changes/expected.yml says."

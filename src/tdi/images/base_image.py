@@ -17,6 +17,9 @@ from tdi.project import Project, fingerprint
 _STANDS_IN = "tdi.stands-in"
 """Marks a base image that was built in place of the default platform's."""
 
+DOCKERFILE = Path(__file__).with_name("Dockerfile")
+"""How a base image is made of a root file system."""
+
 ROLE_LABEL = "tdi.image"
 """Says what an image of ours is: `base`, `root-file-system` or `production`."""
 
@@ -38,39 +41,39 @@ def ensure(project: Project) -> BaseImage:
     TDI_PLATFORM chooses the platform; without it the default where its public image can be had, else the newest release
     that the host's own mirror serves. Raises TdiError where there is no way to a root file system.
     """
-    table = platforms.load(project)
+    table = platforms.load()
     chosen = platforms.wanted(table)
     engine = docker.engine()
-    found = _find(project, table, chosen, engine)
+    found = _find(table, chosen, engine)
     if found:
         return found
     with only_one("base-image", "another run builds a base image"):
-        return _find(project, table, chosen, engine) or _build(project, table, chosen, engine)
+        return _find(table, chosen, engine) or _build(project, table, chosen, engine)
 
 
-def _find(project: Project, table: Platforms, chosen: Platform | None, engine: docker.Engine) -> BaseImage | None:
-    found = _existing(project, chosen or table.by_name[table.default], engine)
-    return found or (None if chosen else _stand_in(project, table, engine))
+def _find(table: Platforms, chosen: Platform | None, engine: docker.Engine) -> BaseImage | None:
+    found = _existing(chosen or table.by_name[table.default], engine)
+    return found or (None if chosen else _stand_in(table, engine))
 
 
-def _stand_in(project: Project, table: Platforms, engine: docker.Engine) -> BaseImage | None:
+def _stand_in(table: Platforms, engine: docker.Engine) -> BaseImage | None:
     """The base image that was built because the default could not be had, unless the default is there by now."""
     if docker.image_id(table.by_name[table.default].image):
         return None
     for platform in table.by_name.values():
-        found = _existing(project, platform, engine)
+        found = _existing(platform, engine)
         if found and (docker.image_facts(found.id)["Config"]["Labels"] or {}).get(_STANDS_IN):
             return found
     return None
 
 
-def _name(project: Project, platform: Platform, engine: docker.Engine) -> str:
-    key = fingerprint([project.shared / "Dockerfile", identity.script(project)])[:8]
+def _name(platform: Platform, engine: docker.Engine) -> str:
+    key = fingerprint([DOCKERFILE, identity.SCRIPT])[:8]
     return f"tdi-base:{platform.name}-{engine.architecture}-{key}"
 
 
-def _existing(project: Project, platform: Platform, engine: docker.Engine) -> BaseImage | None:
-    name = _name(project, platform, engine)
+def _existing(platform: Platform, engine: docker.Engine) -> BaseImage | None:
+    name = _name(platform, engine)
     image = docker.image_id(name)
     if image is None:
         return None
@@ -86,7 +89,7 @@ def _existing(project: Project, platform: Platform, engine: docker.Engine) -> Ba
 
 def _build(project: Project, table: Platforms, chosen: Platform | None, engine: docker.Engine) -> BaseImage:
     platform, origin, reason = _origin(table, chosen, engine)
-    name = _name(project, platform, engine)
+    name = _name(platform, engine)
     say(f"Building the base image {name} from {origin} ({reason})")
     labels = {
         docker.LABEL: "image",
@@ -100,9 +103,9 @@ def _build(project: Project, table: Platforms, chosen: Platform | None, engine: 
     project.prepare_artifacts()
     log = project.artifacts / f"base-image-{platform.name}.log"
     log.unlink(missing_ok=True)
-    arguments = {"ORIGIN": origin, "IDENTITY": identity.script(project).read_text(encoding="utf-8")}
+    arguments = {"ORIGIN": origin, "IDENTITY": identity.SCRIPT.read_text(encoding="utf-8")}
     with tempfile.TemporaryDirectory() as empty_context:
-        image = docker.build(Path(empty_context), project.shared / "Dockerfile", name, arguments, labels, log)
+        image = docker.build(Path(empty_context), DOCKERFILE, name, arguments, labels, log)
     return BaseImage(platform.name, image, name, origin, reason)
 
 

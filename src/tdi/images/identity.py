@@ -4,17 +4,14 @@ import shlex
 from pathlib import Path
 
 from tdi.outside import docker
-from tdi.project import Project
+
+SCRIPT = Path(__file__).with_name("identity.sh")
+"""The lines of shell that take it from an image, the only place where they stand."""
 
 _INIT = ("/sbin/init",)
 
 
-def script(project: Project) -> Path:
-    """The lines of shell that take it from an image, the only place where they stand."""
-    return project.shared / "identity.sh"
-
-
-def forget(project: Project, machine: str) -> list[str]:
+def forget(machine: str) -> list[str]:
     """Take it from a machine of which an image is to be made, and return what the image's machines are to begin with.
 
     systemd draws what it needs at boot. Nothing makes host keys of ssh anew on a server that had them, and without any
@@ -22,7 +19,7 @@ def forget(project: Project, machine: str) -> list[str]:
     """
     find = "for key in /etc/ssh/ssh_host_*_key; do [ ! -f $key ] || basename $key _key; done"
     kinds = [name.removeprefix("ssh_host_") for name in docker.execute(machine, ["sh", "-c", find]).stdout.split()]
-    docker.execute(machine, ["sh", "-eu", "-c", script(project).read_text(encoding="utf-8")])
+    docker.execute(machine, ["sh", "-eu", "-c", SCRIPT.read_text(encoding="utf-8")])
     if not kinds:
         return [*_INIT]
     make = (

@@ -1,12 +1,15 @@
-"""The table of platforms (molecule/shared/platforms.yml)."""
+"""The table of platforms (platforms.yml, beside this module)."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import yaml
 
 from tdi import settings
 from tdi.errors import TdiError
-from tdi.project import Project
+
+TABLE = Path(__file__).with_name("platforms.yml")
+"""The table that is part of the package."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,8 @@ class Platforms:
         return [platform for platform in self.by_name.values() if platform.distribution == distribution]
 
 
-def load(project: Project) -> Platforms:
-    """The table of the checkout. Raises TdiError where it is not readable as one."""
-    file = project.shared / "platforms.yml"
+def load(file: Path = TABLE) -> Platforms:
+    """The table in `file`. Raises TdiError where it is not readable as one."""
     try:
         table = yaml.safe_load(file.read_text(encoding="utf-8"))
         rows = {

@@ -12,20 +12,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tdi import settings
+from tdi.content import history
+from tdi.content.history import Before, before_the_change
 from tdi.errors import TdiError
 from tdi.images import identity
 from tdi.images.base_image import ROLE_LABEL, BaseImage
 from tdi.machines import lifecycle
 from tdi.machines.locks import only_one
-from tdi.molecule import scenario
-from tdi.outside import ansible, docker, git
+from tdi.molecule import playing, scenario
+from tdi.molecule.scenario import Scenario
+from tdi.outside import ansible, docker
 from tdi.outside.console import say
 from tdi.project import Project, fingerprint
 
-_MAIN = ("main", "origin/main")
-"""Where production is deployed from, the first of them that is there."""
-
-_RECIPE = "5"
+_RECIPE = "7"
 """Goes up when the way of building changes, so that images of the old way are not taken for new ones."""
 
 RELEASE_ONLY = """\
@@ -48,16 +48,6 @@ PIN_FILE = "/etc/apt/preferences.d/tdi-release-only"
 
 
 @dataclass(frozen=True)
-class Before:
-    """The role before the change: a revision, or None for the role as checked out; and why it is this one."""
-
-    revision: str | None
-    reason: str
-    repository: Path | None = None
-    """Where the revision is, if not in the checkout itself: a throw-away copy of it has no history."""
-
-
-@dataclass(frozen=True)
 class ProductionImage:
     """A production image: its id and name, what it was provisioned with, and whether it was built just now."""
 
@@ -65,34 +55,6 @@ class ProductionImage:
     name: str
     source: str
     built: bool
-
-
-def before_the_change(project: Project) -> Before:
-    """The revision that production was provisioned from.
-
-    It is the tip of main for a branch or a dirty tree, the first parent for a clean main. Where there is none (no git,
-    a shallow clone, the first commit, a revision without the role), the role as checked out is taken, and `reason`
-    says so.
-    """
-    root = project.root
-    itself = "production is provisioned with the role as checked out"
-    if not git.is_checkout(root):
-        return Before(None, f"no git history here: {itself}")
-    tip = next((found for name in _MAIN if (found := git.commit(root, name))), None)
-    head = git.commit(root, "HEAD")
-    if tip is None or head is None:
-        return Before(None, f"there is no main branch here: {itself}")
-    if head == tip and not git.is_dirty(root):
-        parent = git.commit(root, "HEAD^1")
-        if parent is None:
-            why = "this clone is shallow" if git.is_shallow(root) else "this is the first commit"
-            return Before(None, f"{why}, nothing came before: {itself}")
-        found, reason = parent, "the commit before this one on main"
-    else:
-        found, reason = tip, "the tip of main"
-    if not git.has(root, found, "roles"):
-        return Before(None, f"{reason} ({found[:7]}) has no role yet: {itself}")
-    return Before(found, reason)
 
 
 def ensure(project: Project, base: BaseImage, before: Before | None = None) -> ProductionImage:
@@ -105,10 +67,11 @@ def ensure(project: Project, base: BaseImage, before: Before | None = None) -> P
     if named:
         return _pulled(named)
     before = before or before_the_change(project)
+    upgrade = scenario.load(project, "upgrade")
     with tempfile.TemporaryDirectory(prefix="tdi-production-") as directory:
         tree = Path(directory)
-        roles, playbook = _role_as_it_stood(project, before, tree)
-        ingredients = [_RECIPE, base.id, fingerprint([roles]), fingerprint([playbook])]
+        former = _Former.of(project, upgrade, before, tree)
+        ingredients = [_RECIPE, base.id, *map(fingerprint, former.ingredients(upgrade))]
         key = hashlib.sha256("\0".join(ingredients).encode()).hexdigest()[:16]
         name = f"tdi-production:{base.platform}-{key}"
         source = f"{before.revision[:7]}, {before.reason}" if before.revision else before.reason
@@ -119,19 +82,31 @@ def ensure(project: Project, base: BaseImage, before: Before | None = None) -> P
             image = docker.image_id(name)
             if image is None:
                 say(f"Building the production image {name} ({source})")
-                image = _build(project, base, before, roles, playbook, name)
+                image = _build(project, base, before, upgrade, former, name)
         return ProductionImage(image, name, source, built=True)
 
 
-def _role_as_it_stood(project: Project, before: Before, tree: Path) -> tuple[Path, Path]:
-    current = scenario.load(project, "upgrade").ansible.playbook
-    if before.revision is None:
-        return project.roles, current
-    playbook = str(current.relative_to(project.root.resolve()))
-    repository = before.repository or project.root
-    there = git.has(repository, before.revision, playbook)
-    git.extract(repository, before.revision, ["roles", playbook] if there else ["roles"], tree)
-    return tree / "roles", tree / playbook if there else current
+@dataclass(frozen=True)
+class _Former:
+    """The role as it stood, and the playbooks to converge it with, the likeliest first."""
+
+    state: playing.State
+    playbooks: tuple[Path, ...]
+
+    @classmethod
+    def of(cls, project: Project, upgrade: Scenario, before: Before, directory: Path) -> "_Former":
+        """As it stood at `before`, below `directory`: with the playbook of that time, else with the present one."""
+        current = upgrade.ansible.playbook
+        stood = history.as_it_stood(project, before, [current], directory)
+        state = playing.State(Project(stood.root, project.artifacts), project.root.name, stood.moved)
+        root = project.root.resolve()
+        then = stood.root / current.relative_to(root) if current.is_relative_to(root) else current
+        return cls(state, tuple(dict.fromkeys([then, current] if then.is_file() else [current])))
+
+    def ingredients(self, upgrade: Scenario) -> list[list[Path]]:
+        """The files that decide on what the machine becomes."""
+        beside = [upgrade.directory / "molecule.yml", upgrade.prepare, *upgrade.ansible.inventory.links.values()]
+        return [self.state.project.content, [*self.playbooks], [path for path in beside if path]]
 
 
 def _pulled(name: str) -> ProductionImage:
@@ -154,31 +129,65 @@ def _digest(name: str) -> str:
     return str(digests[0]) if digests else "an image without a digest"
 
 
-def _build(project: Project, base: BaseImage, before: Before, roles: Path, playbook: Path, name: str) -> str:
+def _build(project: Project, base: BaseImage, before: Before, upgrade: Scenario, former: _Former, name: str) -> str:
+    """Provision a machine, with each playbook in turn until one holds, and make an image of it."""
     project.prepare_artifacts()
     log = project.artifacts / "production-image.log"
     log.unlink(missing_ok=True)
+    for number, playbook in enumerate(former.playbooks, start=1):
+        try:
+            return _provision(base, before, upgrade, former.state, playbook, log, name)
+        except _NotProvisionedError as error:
+            if number == len(former.playbooks):
+                raise
+            say(f"{error.what} Trying the present {playbook.name} with the former role.")
+    raise AssertionError(former)
+
+
+class _NotProvisionedError(TdiError):
+    """The former role failed on a machine."""
+
+
+def _provision(
+    base: BaseImage,
+    before: Before,
+    upgrade: Scenario,
+    state: playing.State,
+    playbook: Path,
+    log: Path,
+    name: str,
+) -> str:
     run_id = lifecycle.this_run()
-    upgrade = scenario.load(project, "upgrade")
     builder = f"tdi-{run_id}-production-{lifecycle.new_run_id()}"
     with (
         tempfile.TemporaryDirectory(prefix="tdi-ansible-") as work,
         lifecycle.one(builder, base.id, upgrade.options, run_id) as machine,
     ):
         docker.execute(machine, ["sh", "-c", f"cat > {PIN_FILE} <<'EOF'\n{RELEASE_ONLY}EOF"])
-        outcome = ansible.converge({machine: upgrade.ansible}, Path(work), log, playbook=playbook, roles=roles, times=1)
+        # A server in production has package lists, whether its role fetched them or somebody else did.
+        docker.execute(machine, ["apt-get", "update", "--quiet"], check=False, timeout=300)
+        directory = Path(work)
+        given = playing.settings(state, upgrade, directory / "content", playbook=playbook)
+        playing.prepare({machine: given}, upgrade, directory, log)
+        outcome = ansible.converge({machine: given}, directory, log, times=1)
         (only,) = outcome.passes[machine]
         if only.failure or outcome.code or not outcome.recap:
             failure = only.failure
-            what = f"task '{failure.task}': {failure.message}" if failure else "Ansible did not finish"
+            what = f"task '{failure.task}': {failure.message}" if failure else _gave_up(outcome)
             for unit in failure.units if failure else ():
                 said = lifecycle.journal(machine, unit)
                 _keep(log, [f"the journal of {unit} ends with:", *said])
                 what = f"{what} ({unit}: {said[-1]})" if said else what
-            raise TdiError(f"Production could not be provisioned ({before.reason}): {what}", f"The log: {log}")
+            raise _NotProvisionedError(
+                f"Production could not be provisioned ({before.reason}): {what}",
+                f"The log: {log}. Where that state of the role never worked on {base.platform}, take another one "
+                "(tdi verdict --from REVISION) or another platform (TDI_PLATFORM).",
+            )
         docker.execute(machine, ["rm", PIN_FILE])
         docker.execute(machine, ["apt-get", "clean"])
-        command = identity.forget(project, machine)
+        # They are of some time ago: `cache_valid_time` must not give one verdict within an hour and another one later.
+        docker.execute(machine, ["touch", "--date=@0", "/var/lib/apt/lists"])
+        command = identity.forget(machine)
         docker.stop(machine)
         return docker.commit(
             machine,
@@ -196,12 +205,16 @@ def _build(project: Project, base: BaseImage, before: Before, roles: Path, playb
         )
 
 
+def _gave_up(outcome: ansible.Outcome) -> str:
+    return ansible.last_error(outcome) or "Ansible did not finish"
+
+
 def _keep(log: Path, lines: list[str]) -> None:
     with log.open("a", encoding="utf-8") as file:
         file.writelines(f"{line}\n" for line in lines)
 
 
-def history() -> list[dict[str, str]]:
+def generations() -> list[dict[str, str]]:
     """The production images in the local engine: name, revision, base image and time of each, newest first."""
     rows = []
     for image in docker.images(f"{ROLE_LABEL}=production"):

@@ -20,13 +20,13 @@ def new_run_id() -> str:
     return secrets.token_hex(4)
 
 
-def this_run() -> str:
-    """The id of the run that this process belongs to (TDI_RUN_ID), or a new one where it belongs to none."""
-    return os.environ.get("TDI_RUN_ID") or new_run_id()
+def this_run(otherwise: str = "") -> str:
+    """The id of the run that this process belongs to (TDI_RUN_ID), or `otherwise` or a new one where that is none."""
+    return os.environ.get("TDI_RUN_ID") or otherwise or new_run_id()
 
 
 def labels(run_id: str) -> dict[str, str]:
-    """The labels of a machine of a run; create.yml sets the same."""
+    """The labels of a machine of a run."""
     return {docker.LABEL: "machine", docker.RUN_LABEL: run_id}
 
 
@@ -45,7 +45,7 @@ def known(name: str) -> Machine:
     except (KeyError, ValueError):
         raise TdiError(
             f"The container {name} is no machine of a scenario: its labels do not say so.",
-            "Let molecule/shared/create.yml make it.",
+            "Let `molecule create` or `tdi verdict` make it.",
         ) from None
     return Machine(name, scenario, scenario, part)
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 SCENARIO_LABEL = "tdi.scenario"
 PART_LABEL = "tdi.part"
-"""What a container says of itself; create.yml sets the same."""
+"""What a container says of itself."""
 
 
 class Part(StrEnum):

@@ -18,6 +18,7 @@ import yaml
 from tdi import settings
 from tdi.errors import TdiError
 from tdi.outside import docker, process
+from tdi.outside.files import make_directory
 from tdi.outside.json_lines import JsonLines
 
 AGAIN = "tdi: converge again"
@@ -31,26 +32,43 @@ LONGEST_TASK = 900
 
 
 @dataclass(frozen=True)
+class Inventory:
+    """A machine as Ansible is told of it: its name, its groups, and variables."""
+
+    host: str
+    groups: tuple[str, ...] = ()
+    children: tuple[str, ...] = ()
+    """Groups below each of `groups`."""
+    group_vars: Mapping[str, Any] = field(default_factory=dict)
+    host_vars: Mapping[str, Any] = field(default_factory=dict)
+    links: Mapping[str, Path] = field(default_factory=dict)
+    """`group_vars`, `host_vars` or `hosts` → where the project has them."""
+
+
+@dataclass(frozen=True)
 class AnsibleSettings:
-    """What a converge is run with: whose settings these are, ansible.cfg by section, variables, and the playbook."""
+    """What a converge is run with: whose settings these are, ansible.cfg by section, inventory and playbook."""
 
     owner: str
     config: Mapping[str, Mapping[str, Any]]
-    variables: Mapping[str, Any]
+    inventory: Inventory
     environment: Mapping[str, str]
     playbook: Path
 
     def agrees_with(self, other: "AnsibleSettings") -> bool:
-        """Whether one run can serve both: all but the owner is the same."""
-        return replace(self, owner=other.owner) == other
+        """Whether one run can serve both machines: all but the owner and the host's name is the same."""
+        mine, theirs = self.inventory, other.inventory
+        renamed = replace(self, owner=other.owner, inventory=replace(mine, host=theirs.host))
+        return mine.host != theirs.host and renamed == other
 
 
 @dataclass(frozen=True)
 class Event:
-    """One line of our callback plugin: what happened, and the facts that go with it."""
+    """One line of our callback plugin: what happened, the facts that go with it, and which machines the run is of."""
 
     name: str
     facts: dict[str, Any]
+    machines: tuple[str, ...] = ()
 
 
 _ABOUT_PACKAGES = re.compile(r"\bapt\b|fetch|resolv|connect|timed out|network|package|mirror|cache", re.IGNORECASE)
@@ -87,6 +105,10 @@ class Pass:
     about: dict[str, str] = field(default_factory=dict)
     places: dict[str, str] = field(default_factory=dict)
     results: int = 0
+    checks: int = 0
+    """How many of the results could have failed for what was found on the machine."""
+    skipped_handlers: dict[str, str] = field(default_factory=dict)
+    """Handlers that did not run when they were last notified, for their own condition did not hold: name → it."""
 
 
 @dataclass(frozen=True)
@@ -100,16 +122,33 @@ class Outcome:
 
 
 def strategy() -> dict[str, str]:
-    """The environment that selects the converge play's strategy: Mitogen where it is there, plain Ansible otherwise.
+    """The environment that selects the strategy of plays: Mitogen where it is there, plain Ansible otherwise.
 
     TDI_STRATEGY, when set, is kept: `linear` runs plain Ansible.
     """
     found = importlib.util.find_spec("ansible_mitogen")
     wanted = settings.strategy() or ("mitogen_linear" if found else "linear")
     if not wanted.startswith("mitogen") or not found or not found.submodule_search_locations:
-        return {"TDI_STRATEGY": wanted}
+        return {"ANSIBLE_STRATEGY": wanted}
     plugins = Path(found.submodule_search_locations[0]) / "plugins" / "strategy"
-    return {"TDI_STRATEGY": wanted, "ANSIBLE_STRATEGY_PLUGINS": str(plugins)}
+    return {"ANSIBLE_STRATEGY": wanted, "ANSIBLE_STRATEGY_PLUGINS": str(plugins)}
+
+
+FOR_MACHINES = {
+    # The docker connection reads it from `[defaults]`, where few would look for it.
+    "ANSIBLE_PIPELINING": "true",
+    # Seconds until the machine answers: ten are too few for a slow host whose machines have just booted.
+    "ANSIBLE_TIMEOUT": "120",
+    "ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3",
+    "ANSIBLE_CALLBACKS_ENABLED": "tdi_events",
+    "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "ansible_plugins" / "callback"),
+    # Molecule's idempotence check reads the recap that this one prints.
+    "ANSIBLE_STDOUT_CALLBACK": "default",
+    # Machines are new each time: there are no keys to know and no retries to keep.
+    "ANSIBLE_HOST_KEY_CHECKING": "false",
+    "ANSIBLE_RETRY_FILES_ENABLED": "false",
+}
+"""How Ansible works on machines under test, where the scenario does not say otherwise."""
 
 
 def environment(home: Path, scenario_environment: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -121,7 +160,6 @@ def environment(home: Path, scenario_environment: Mapping[str, str] | None = Non
         **kept,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         **docker.environment(),
-        **strategy(),
         **(scenario_environment or {}),
         "ANSIBLE_HOME": str(home),
     }
@@ -142,16 +180,10 @@ class Converging:
 
 
 def converge(
-    machines: Mapping[str, AnsibleSettings],
-    work: Path,
-    log: Path,
-    *,
-    playbook: Path | None = None,
-    roles: Path | None = None,
-    times: int = 2,
+    machines: Mapping[str, AnsibleSettings], work: Path, log: Path, *, times: int = 2, first: str = "converge"
 ) -> Outcome:
     """Converge machines that are up, as `converging` does, to the end."""
-    with converging(machines, work, log, playbook=playbook, roles=roles, times=times) as running:
+    with converging(machines, work, log, times=times, first=first) as running:
         return running.outcome()
 
 
@@ -161,35 +193,24 @@ def converging(
     work: Path,
     log: Path,
     *,
-    playbook: Path | None = None,
-    roles: Path | None = None,
     times: int = 2,
     gate: Path | None = None,
+    first: str = "converge",
 ) -> Iterator[Converging]:
-    """Converge machines together in one run of ansible-playbook: `machines` says what each one's settings are.
+    """Converge machines together in one run of ansible-playbook: by container, with settings that agree.
 
     The settings' own playbook runs `times` times: with `gate`, it touches the machines the first time once
-    that file exists, the second once the file `gate`-again does. `playbook` and `roles` take its place for production
-    images. Raises TdiError where the settings of the machines disagree, since one run has only one set of them.
+    that file exists, the second once the file `gate`-again does. `first` is what the run is called in `work`.
     """
-    first, *others = machines.values()
-    for other in others:
-        if not first.agrees_with(other):
-            raise TdiError(
-                f"The scenarios {first.owner} and {other.owner} have different Ansible settings.",
-                "Make `provisioner` in their molecule.yml the same.",
-            )
-    work.mkdir(parents=True, exist_ok=True)
-    _write_config(work / "ansible.cfg", first.config)
-    inventory = {"all": {"hosts": {name: {} for name in machines}, "vars": dict(first.variables)}}
-    (work / "inventory.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
-    (work / "converge.yml").write_text(_repeated(playbook or first.playbook, times), encoding="utf-8")
-    variables = environment(work / "home", first.environment)
+    any_of_them = next(iter(machines.values()))
+    make_directory(work)
+    _write_config(work / "ansible.cfg", any_of_them.config)
+    hosts = _write_inventory(work / "inventory", machines)
+    (work / f"{first}.yml").write_text(_repeated(any_of_them.playbook, times), encoding="utf-8")
+    variables = environment(work / "home", {**strategy(), **any_of_them.environment})
     if gate:
         variables["TDI_GATE"] = str(gate)
-    if roles:
-        variables["ANSIBLE_ROLES_PATH"] = str(roles)
-    reader = _Reader(work / "events.jsonl", list(machines))
+    reader = _Reader(work / f"{first}-events.jsonl", hosts)
     variables |= {
         "ANSIBLE_CONFIG": str(work / "ansible.cfg"),
         "TDI_EVENTS": str(reader.events.path),
@@ -197,7 +218,7 @@ def converging(
         "ANSIBLE_TASK_TIMEOUT": str(LONGEST_TASK),
         "ANSIBLE_NOCOLOR": "1",
     }
-    command = [_program("ansible-playbook"), "--inventory", "inventory.yml", "converge.yml"]
+    command = [_program("ansible-playbook"), "--inventory", "inventory", f"{first}.yml"]
     with process.started(command, env=variables, cwd=work, log=log) as program:
         yield Converging(program, reader, log)
 
@@ -240,6 +261,14 @@ def play(
     """Run a playbook on the hosts of `sources` in `usual_environment` and `variables`; the caller judges the code."""
     command = [_program("ansible-playbook"), *_inventories(sources), *options, str(playbook)]
     return process.run(command, check=False, env={**usual_environment(), **variables}, log=log, tick=tick)
+
+
+def galaxy(kind: str, wanted: Path, to: Path) -> process.Completed:
+    """Let ansible-galaxy install what the file `wanted` lists; `kind` is role or collection. The caller judges."""
+    place = "--roles-path" if kind == "role" else "--collections-path"
+    words = [kind, "install", "--role-file" if kind == "role" else "--requirements-file", str(wanted), place, str(to)]
+    variables = {**usual_environment(), "ANSIBLE_GALAXY_SERVER_TIMEOUT": "20"}
+    return process.run([_program("ansible-galaxy"), *words], check=False, env=variables, timeout=600)
 
 
 def quick_to_say_its_version(directory: Path, path: str) -> Path:
@@ -299,26 +328,54 @@ def _write_config(file: Path, sections: Mapping[str, Mapping[str, Any]]) -> None
     config = configparser.RawConfigParser()
     for section, options in sections.items():
         config[section] = {key: str(value) for key, value in options.items()}
-    # Machines are new each time: there are no keys to know and no retries to keep.
-    if not config.has_section("defaults"):
-        config.add_section("defaults")
-    config["defaults"].update({"retry_files_enabled": "False", "host_key_checking": "False"})
     with file.open("w", encoding="utf-8") as handle:
         config.write(handle)
+
+
+def _write_inventory(directory: Path, machines: Mapping[str, AnsibleSettings]) -> dict[str, str]:
+    """Write the inventory as Molecule lays it out, and return the container of each host."""
+    make_directory(directory)
+    groups: dict[str, Any] = {}
+    hosts: dict[str, Any] = {}
+    for name, given in machines.items():
+        told = given.inventory
+        hosts[told.host] = {"ansible_connection": "docker", "ansible_host": name}
+        for group in told.groups:
+            row = groups.setdefault(group, {"hosts": {}})
+            row["hosts"][told.host] = {}
+            for child in told.children:
+                row.setdefault("children", {}).setdefault(child, {"hosts": {}})["hosts"][told.host] = {}
+    inventory = {"all": {"hosts": hosts}, **groups}
+    (directory / "machines.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
+    told = next(iter(machines.values())).inventory
+    for kind, variables in (("group_vars", told.group_vars), ("host_vars", told.host_vars)):
+        for name, values in variables.items():
+            make_directory(directory / kind)
+            (directory / kind / f"{name}.yml").write_text(yaml.safe_dump(values), encoding="utf-8")
+    for kind, place in told.links.items():
+        if not place.exists():
+            raise TdiError(f"{place} is not there, which the inventory links ({kind}) of molecule.yml name.")
+        if not (directory / kind).exists():
+            (directory / kind).symlink_to(place)
+    return {given.inventory.host: name for name, given in machines.items()}
 
 
 class _Reader:
     """Follows the file of events while Ansible writes it, and keeps count of what each machine went through."""
 
-    def __init__(self, path: Path, machines: Sequence[str]) -> None:
+    def __init__(self, path: Path, containers: Mapping[str, str]) -> None:
+        """Of the events in `path`; `containers` has the container of each host."""
         self.events = JsonLines(path)
-        self.passes: dict[str, list[Pass]] = {name: [Pass()] for name in machines}
+        self.passes: dict[str, list[Pass]] = {name: [Pass()] for name in containers.values()}
         self.recap = False
+        self._containers = containers
 
     def read(self, observe: Callable[[Event], None]) -> None:
         """Take in what was written since the last call."""
         for facts in self.events.fresh():
-            event = Event(facts.pop("event"), facts)
+            if "host" in facts:
+                facts["host"] = self._containers.get(facts["host"], facts["host"])
+            event = Event(facts.pop("event"), facts, tuple(self.passes))
             self._take(event)
             observe(event)
 
@@ -329,10 +386,15 @@ class _Reader:
                 passes.append(Pass())
         elif event.name == "recap":
             self.recap = True
-            self._settle(facts["hosts"])
+            self._settle({self._containers.get(host, host): counts for host, counts in facts["hosts"].items()})
         elif event.name == "result" and facts["host"] in self.passes:
             current = self.passes[facts["host"]][-1]
             current.results += 1
+            current.checks += bool(facts.get("checks"))
+            if facts.get("handler") and facts["outcome"] == "skipped":
+                current.skipped_handlers[facts["task"]] = facts["when"]
+            elif facts.get("handler"):
+                current.skipped_handlers.pop(facts["task"], None)
             if facts["outcome"] == "changed":
                 current.changed.append(facts["task"])
                 current.wrote |= dict.fromkeys(facts["wrote"], facts["task"])

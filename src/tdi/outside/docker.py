@@ -220,6 +220,11 @@ def remove(names: Sequence[str]) -> None:
         process.run(["docker", "rm", "--force", "--volumes", *names], check=False, timeout=120)
 
 
+def restart(name: str) -> None:
+    """Boot a machine again: all its processes end, and what it keeps in memory is gone."""
+    process.run(["docker", "restart", "--time", "60", name], timeout=180)
+
+
 def containers(label: str) -> list[str]:
     """Names of all containers, running or not, that carry `label` (`key` or `key=value`)."""
     listed = process.run(

@@ -30,15 +30,44 @@ def _answer(root: Path, *words: str) -> str | None:
     return asked.stdout.strip() if asked.ok else None
 
 
-def is_checkout(root: Path) -> bool:
-    """Whether `root` is the top of a git work tree, not merely inside of someone else's."""
-    top = _answer(root, "rev-parse", "--show-toplevel")
-    return top is not None and Path(top).resolve() == root.resolve()
+def top(root: Path) -> Path | None:
+    """The top of the work tree that `root` is in, or None where git does not keep anything below `root`."""
+    found = _answer(root, "rev-parse", "--show-toplevel")
+    # A directory that merely lies inside of someone else's work tree is not kept there.
+    kept = found and _answer(root, "ls-files", "--", ".")
+    return Path(found) if found and kept else None
+
+
+def prefix(root: Path) -> str:
+    """The path of `root` below the top of its work tree, with a slash at its end; nothing for the top itself."""
+    return _answer(root, "rev-parse", "--show-prefix") or ""
 
 
 def commit(root: Path, name: str) -> str | None:
     """The full id of the commit that `name` means, or None where it means none here."""
     return _answer(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+
+
+def releases(root: Path, revision: str) -> list[tuple[str, str]]:
+    """The tags that name commits up to `revision`, each with its commit's id."""
+    form = "--format=%(refname:strip=2) %(objectname) %(*objectname)"
+    rows = (_answer(root, "tag", "--merged", revision, form) or "").splitlines()
+    return [(words[0], words[-1]) for row in rows if len(words := row.split()) > 1]
+
+
+def names_in(root: Path, revision: str, path: str) -> list[str]:
+    """The names in the directory `path` (from the top) at `revision`; nothing where it was not there."""
+    # Below the top, git would look for the directory itself once more in it.
+    words = ["ls-tree", "--full-tree", "--name-only", f"{revision}:{path.rstrip('/')}"]
+    return (_answer(root, *words) or "").splitlines()
+
+
+def renamed_from(root: Path, former: str, later: str, path: str) -> str | None:
+    """The path that the file `path` (from the top) had at `former`, where it was moved since; None where it was not."""
+    words = ["diff", "--no-ext-diff", "--no-relative", "--name-status", "--find-renames=40%", "-z", "--diff-filter=R"]
+    fields = (_answer(root, *words, former, later) or "").split("\0")
+    rows = zip(fields[::3], fields[1::3], fields[2::3], strict=False)
+    return next((old for _, old, new in rows if new == path), None)
 
 
 def is_shallow(root: Path) -> bool:
@@ -100,7 +129,8 @@ def has(root: Path, revision: str, path: str) -> bool:
 
 
 def extract(root: Path, revision: str, paths: Sequence[str], target: Path) -> None:
-    """Put `paths` as they were at `revision` below `target`."""
+    """Put `paths` of the work tree whose top is `root` as they were at `revision` below `target`."""
+    target.mkdir(parents=True, exist_ok=True)
     # Modes as in a checkout, whoever's umask or git configuration it is.
     command = ["-c", "tar.umask=0022", "archive", "--format=tar", f"--output={target / '.tar'}"]
     done = _git(root, *command, revision, "--", *paths)

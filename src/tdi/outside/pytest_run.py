@@ -106,6 +106,7 @@ def ready(
     _events(work).touch()
     command = [
         *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "tdi.verifier.await_order"),
+        *("-p", "tdi.verifier.plugin"),
         *("--color=no", "--connection=docker"),
         f"--junitxml={_report(work)}",
         str(verifier),

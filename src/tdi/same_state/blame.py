@@ -21,18 +21,15 @@ from tdi.errors import TdiError
 from tdi.images import production
 from tdi.machines import manifest
 from tdi.machines.machine import Machine
-from tdi.molecule import scenario
 from tdi.outside import docker, git
-from tdi.project import Project
+from tdi.project import SOURCES, Project
 from tdi.same_state import kept_records
 from tdi.state.explain import referred_paths
 from tdi.state.finding import Difference, Kind, Names
 from tdi.state.fold.tree import Group
 
-_PLACES = ("roles", "molecule/shared", *(f"molecule/{name}" for name in scenario.NAMES))
-"""What decides on what a machine becomes: the roles, the playbook, and the scenarios' variables."""
-_SOURCES = (*_PLACES, ":(exclude,glob)**/*.md")
-"""The same without what only describes it."""
+_SOURCES = (*SOURCES, ":(exclude,glob)**/*.md")
+"""What decides on what a machine becomes, without what only describes it."""
 
 _SECONDS = 5.0
 """That git may take for one comparison, all its findings together: an explanation is not worth more."""
@@ -252,7 +249,7 @@ class History:
         original = run.copy_of if run else None
         repository = original or project.root
         with suppress(TdiError):
-            if git.is_checkout(repository) and not git.is_shallow(repository):
+            if git.top(repository) and not git.is_shallow(repository):
                 tip = git.commit(repository, (run.copy_at if run and original else None) or "HEAD")
                 if tip:
                     return cls(repository, tip, project.root, is_copy=original is not None)
@@ -308,8 +305,8 @@ class History:
         if not git.commit(self.repository, since) or not git.is_ancestor(self.repository, since, self.tip):
             return []
         revisions = f"{since}..{self.tip}"
-        made = git.commits(self.repository, revisions, _PLACES, most=_MOST_COMMITS, seconds=self._seconds())
-        local = self.is_copy or git.is_dirty(self.root, _PLACES)
+        made = git.commits(self.repository, revisions, SOURCES, most=_MOST_COMMITS, seconds=self._seconds())
+        local = self.is_copy or git.is_dirty(self.root, SOURCES)
         return [*(Until(_words(one)) for one in made), *([Until("this change")] if local else [])]
 
     def _candidates(self, pattern: str, since: str | None) -> list[git.Commit]:
@@ -343,7 +340,7 @@ class History:
     def _texts(self) -> list[str]:
         """What stands in the tree under test."""
         texts = []
-        for place in _PLACES:
+        for place in SOURCES:
             for file in (self.root / place).rglob("*"):
                 if file.is_file() and file.suffix not in {".md", ".pyc"}:
                     with suppress(OSError, UnicodeDecodeError):

@@ -27,7 +27,7 @@ from tdi.state.record import RecordFile
 from tdi.state.reports import html, markdown, printable
 from tdi.state.rules import Rules, load_rules
 from tdi.state.schema import schema
-from tdi.state.varying.apart import may_vary
+from tdi.state.varying.apart import may_come_of_a_boot, may_vary
 
 NAMES = Names(a="new", b="upgraded")
 """What the machines are called in findings: a is the fresh one."""
@@ -44,7 +44,7 @@ _SHOWN = 200
 
 def rules(project: Project) -> Rules:
     """The rules beside the verifier. Raises TdiError for an entry that cannot be used."""
-    file = project.verifier / "rules.yml"
+    file = project.settings_file("rules.yml")
     return load_rules(file if file.exists() else None)
 
 
@@ -75,7 +75,7 @@ def compare_with_fresh(project: Project, machine: Machine, upgraded: Path) -> Co
             written=kept_records.read_wrote(project).paths,
         )
         comparison = compared()
-        if any(map(may_vary, comparison.findings)):
+        if any(map(may_vary, comparison.findings)) or any(map(may_come_of_a_boot, comparison.findings)):
             comparison = _with_witnesses(project, base, machine, compared, (new, old))
     report = kept_records.comparison_path(project)
     write_atomically(report, json.dumps(comparison.as_json(), indent=2) + "\n")
@@ -93,12 +93,14 @@ def _with_witnesses(
 ) -> Comparison:
     """Compare again, where something differs that may vary: with a twin, then with the machines a little later."""
     with ExitStack() as opened:
+        comparison = compared()
         try:
-            twin = opened.enter_context(RecordFile(new_machines.twin(project, base)))
+            made = new_machines.twin(project, base, boot=any(map(may_come_of_a_boot, comparison.findings)))
         except new_machines.UnsteadyError as error:
-            comparison = compared()
             return replace(comparison, findings=(new_machines.unsteady(error), *comparison.findings))
-        comparison = compared(twin=twin)
+        twin = opened.enter_context(RecordFile(made.record))
+        booted = opened.enter_context(RecordFile(made.booted)) if made.booted else None
+        comparison = compared(twin=twin, booted=booted)
         if not any(map(may_vary, comparison.findings)):
             return comparison
         new, old = records
@@ -106,7 +108,9 @@ def _with_witnesses(
         with ThreadPoolExecutor() as pool:
             files = list(pool.map(lambda pair: kept_records.later(project, pair[1]), there))
         lasts = (opened.enter_context(RecordFile(file)) for file in files)
-        return compared(twin=twin, later=[(record, last) for (record, _), last in zip(there, lasts, strict=True)])
+        return compared(
+            twin=twin, booted=booted, later=[(record, last) for (record, _), last in zip(there, lasts, strict=True)]
+        )
 
 
 def _still_there(record: RecordFile) -> Machine | None:

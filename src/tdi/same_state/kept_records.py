@@ -9,6 +9,7 @@ from typing import Any
 
 from tdi.machines import manifest
 from tdi.machines.machine import Machine
+from tdi.molecule import playing
 from tdi.outside import docker
 from tdi.outside.files import make_directory, write_atomically
 from tdi.project import Project, fingerprint
@@ -43,17 +44,18 @@ def path_of(project: Project, label: str, moment: str = AFTER) -> Path:
 
 def key(project: Project, base_image: str) -> dict[str, str]:
     """What a record is of, and what made it. Another key is another machine, or another way to look at it."""
+    record = project.settings_file("record.yml")
     return {
-        "role": fingerprint([project.roles]),
-        "playbook": fingerprint([project.shared / "converge.yml"]),
+        "role": fingerprint(project.content),
+        "playbook": fingerprint(playing.what_decides(project)),
         "base_image": base_image,
-        "collector": fingerprint([COLLECTOR, project.verifier / "record.yml", project.verifier / "probes"]),
+        "collector": fingerprint([COLLECTOR, record, record.parent / "probes"]),
     }
 
 
 def settings(project: Project) -> dict[str, Any]:
     """What the verifier says about recording (`record.yml`): texts that may be kept, and probes."""
-    file = project.verifier / "record.yml"
+    file = project.settings_file("record.yml")
     return record_settings.load(file) if file.exists() else {"text": [], "probes": []}
 
 

@@ -8,6 +8,7 @@ import hashlib
 import json
 import tempfile
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from tdi.errors import TdiError
@@ -15,8 +16,8 @@ from tdi.images.base_image import BaseImage
 from tdi.machines import lifecycle
 from tdi.machines.locks import only_one
 from tdi.machines.machine import Machine, Part
-from tdi.molecule import scenario
-from tdi.outside import ansible
+from tdi.molecule import playing, scenario
+from tdi.outside import ansible, docker
 from tdi.outside.console import say
 from tdi.outside.files import make_directory
 from tdi.project import Project
@@ -29,16 +30,23 @@ FRESH = "fresh"
 TWIN = "twin"
 """The label of another new machine; it goes through the scenario of the first."""
 
-KEPT_TWINS = 8
-"""Of the trees that were compared last, on each platform; one is some megabytes."""
+TWIN_HOST = "machine-3"
+"""What Ansible calls a twin: another name than those of the run's machines, for names vary between machines."""
+
+KEPT_TWINS = 24
+"""Files of the trees that were compared last, up to three of each; one is some megabytes."""
 
 
 class UnsteadyError(TdiError):
     """The role failed on a new machine, and the test bed is not to blame."""
 
 
-def record(project: Project, base: BaseImage, label: str, file: Path) -> None:
+def record(project: Project, base: BaseImage, label: str, file: Path, booted: Path | None = None) -> None:
     """Take a new machine through `fresh` as far as its record needs, and record it: create, converge twice.
+
+    A twin is converged once: it is made where `fresh` did not change when it was converged again.
+
+    With `booted`, it is recorded there once more, after its next boot.
 
     Raises UnsteadyError where the role fails on it, TdiError where the test bed does.
     """
@@ -51,11 +59,22 @@ def record(project: Project, base: BaseImage, label: str, file: Path) -> None:
     ):
         log = project.artifacts / f"{label}-for-comparison.log"
         log.unlink(missing_ok=True)
-        outcome = ansible.converge({machine.name: settings.ansible}, Path(work), log)
+        directory = Path(work)
+        state = playing.as_checked_out(project)
+        host = TWIN_HOST if label == TWIN else None
+        given = {machine.name: playing.settings(state, settings, directory / "content", host=host)}
+        playing.prepare(given, settings, directory, log)
+        outcome = ansible.converge(given, directory, log, times=1 if label == TWIN else 2)
         last = outcome.passes[machine.name][-1]
         if last.failure or outcome.code or not outcome.recap:
             raise _failed(machine, base, last.failure, log)
         kept_records.record_machine(project, machine, file=file)
+        if booted:
+            docker.restart(machine.name)
+            # A unit that fails at a boot is on this machine alone: what is wrong with it is not asked here.
+            with suppress(TdiError):
+                docker.wait_until_booted(machine.name)
+                kept_records.record_machine(project, machine, file=booted)
 
 
 def _failed(machine: Machine, base: BaseImage, failure: ansible.Failure | None, log: Path) -> TdiError:
@@ -72,22 +91,39 @@ def _failed(machine: Machine, base: BaseImage, failure: ansible.Failure | None, 
     return UnsteadyError(f"A new machine could not be converged: {what}", f"The log: {log}")
 
 
-def twin(project: Project, base: BaseImage) -> Path:
-    """The record of a twin of `fresh`: the one that is kept of this very tree and base image, or a new one.
+@dataclass(frozen=True)
+class Twin:
+    """The records of a twin: as `fresh` was recorded, and after its next boot, where that was asked for."""
+
+    record: Path
+    booted: Path | None
+
+
+def twin(project: Project, base: BaseImage, *, boot: bool = False) -> Twin:
+    """The records of a twin of `fresh`: those that are kept of this very tree and base image, or new ones.
+
+    With `boot`, also the one after its next boot.
 
     Raises UnsteadyError where the role fails on the twin, TdiError where the test bed does.
     """
     key = json.dumps(kept_records.key(project, base.id), sort_keys=True)
     name = hashlib.sha256(key.encode()).hexdigest()[:16]
     file = project.artifacts / "twins" / f"{name}.json"
+    booted, tried = file.with_name(f"{name}-booted.json"), file.with_name(f"{name}-booted")
     with only_one(f"twin-{name}", "another process makes this twin"):
         missing = _why_unusable(project, file, base)
+        if not missing and boot and not tried.exists():
+            missing = "it has not been booted again"
         if missing:
             say(f"A twin of {FRESH} is made, to tell what varies between two new machines: {missing}")
             make_directory(file.parent)
-            record(project, base, TWIN, file)
+            for former in (booted, tried):
+                former.unlink(missing_ok=True)
+            record(project, base, TWIN, file, booted if boot else None)
+            if boot:
+                tried.touch()
             _keep_the_last(file.parent)
-    return file
+    return Twin(file, booted if boot and booted.exists() else None)
 
 
 def _why_unusable(project: Project, file: Path, base: BaseImage) -> str | None:

@@ -12,17 +12,19 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from tdi.content import history
 from tdi.errors import TdiError
 from tdi.images import platforms
 from tdi.machines import kernel
-from tdi.outside import apt, docker
+from tdi.molecule import playing, scenario
+from tdi.outside import ansible, apt, docker, process
 from tdi.outside.screen import out
 from tdi.project import Project
 
 _SMALLEST_DISK = 3
 """GiB that the images and a run need at least where the engine keeps its data (measured: 1.2 GiB a platform)."""
 
-_NEEDED = ("ansible", "molecule", "molecule-plugins", "pytest-testinfra", "mitogen")
+_NEEDED = ("ansible", "molecule", "molecule-plugins", "pytest-testinfra")
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,11 @@ def examine() -> list[Requirement]:
         _python(),
         *(_package(name) for name in _NEEDED),
         _program("git", "apt-get install git"),
-        _program("make", "apt-get install make"),
-        _program("docker", "make setup, or apt-get install docker.io"),
+        _strategy(),
+        _program("docker", "tdi setup, or apt-get install docker.io"),
         *_engine(),
         _root_file_systems(),
-        _artifacts(),
+        *_project(),
     ]
 
 
@@ -69,16 +71,25 @@ def show(requirements: list[Requirement]) -> None:
 
 def _python() -> Requirement:
     version = sys.version.split()[0]
-    return Requirement(
-        "python", sys.version_info >= (3, 11), version, "install Python 3.11 or newer, then: make clean setup"
-    )
+    return Requirement("python", sys.version_info >= (3, 11), version, "install Python 3.11 or newer, and tdi with it")
 
 
 def _package(name: str) -> Requirement:
     try:
         return Requirement(name, met=True, found=metadata.version(name))
     except metadata.PackageNotFoundError:
-        return Requirement(name, met=False, found="not in the environment", remedy="make setup")
+        return Requirement(
+            name,
+            met=False,
+            found="not in the environment",
+            remedy="install tdi anew: pip, or in its checkout make setup",
+        )
+
+
+def _strategy() -> Requirement:
+    strategy = ansible.strategy()["ANSIBLE_STRATEGY"]
+    text = strategy if strategy != "linear" else "linear; with Mitogen it is faster (pip install mitogen)"
+    return Requirement("strategy", met=True, found=text)
 
 
 def _program(name: str, remedy: str) -> Requirement:
@@ -97,7 +108,7 @@ def _engine() -> list[Requirement]:
         found.append(_kernel())
     if Path(engine.data_root).is_dir() and engine.endpoint.startswith("unix://"):
         free = shutil.disk_usage(engine.data_root).free / 2**30
-        remedy = f"free {_SMALLEST_DISK} GiB there (docker system df; make clean)"
+        remedy = f"free {_SMALLEST_DISK} GiB there (docker system df; tdi clean)"
         found.append(Requirement("disk", free >= _SMALLEST_DISK, f"{free:.0f} GiB free in {engine.data_root}", remedy))
     return found
 
@@ -115,7 +126,7 @@ def _kernel() -> Requirement:
 def _root_file_systems() -> Requirement:
     """Some way to a root file system: an image of a platform, or a mirror to bootstrap from."""
     try:
-        table = platforms.load(Project.find())
+        table = platforms.load()
         wanted = platforms.wanted(table) or table.by_name[table.default]
     except TdiError as error:
         return Requirement("platform", met=False, found=error.what, remedy=error.remedy)
@@ -127,9 +138,40 @@ def _root_file_systems() -> Requirement:
     return Requirement("platform", met=True, found=text)
 
 
-def _artifacts() -> Requirement:
+def _project() -> list[Requirement]:
+    """The project that is worked on: its scenarios, what its roles need of others, and where production comes from."""
     try:
         project = Project.find()
+    except TdiError as error:
+        return [Requirement("project", met=False, found=error.what, remedy=error.remedy)]
+    found = [Requirement("project", met=True, found=str(project.root))]
+    for name in scenario.NAMES:
+        try:
+            loaded = scenario.load(project, name)
+            found.append(Requirement(f"scenario {name}", met=True, found=f"converges {loaded.ansible.playbook.name}"))
+        except TdiError as error:
+            found.append(Requirement(f"scenario {name}", met=False, found=error.what, remedy=error.remedy))
+    if all(one.met for one in found):
+        found.append(_required(project))
+    try:
+        before = history.before_the_change(project)
+        found.append(Requirement("production", met=True, found=before.reason))
+    except TdiError as error:
+        found.append(Requirement("production", met=False, found=error.what, remedy=error.remedy))
+    return [*found, _artifacts(project)]
+
+
+def _required(project: Project) -> Requirement:
+    try:
+        missing = playing.missing_requirements(project)
+    except TdiError as error:
+        return Requirement("requirements", met=False, found=error.what, remedy=error.remedy)
+    text = f"to be fetched: {process.joined(missing)}" if missing else "roles and collections are there"
+    return Requirement("requirements", met=True, found=text)
+
+
+def _artifacts(project: Project) -> Requirement:
+    try:
         project.prepare_artifacts()
     except TdiError as error:
         return Requirement("artifacts", met=False, found=error.what, remedy=error.remedy)

@@ -122,6 +122,7 @@ def compare(
     bases: Bases | None = None,
     twin: RecordFile | None = None,
     later: Sequence[tuple[RecordFile, RecordFile]] = (),
+    booted: RecordFile | None = None,
     written: Collection[str] = (),
 ) -> Comparison:
     """Compare two records.
@@ -131,8 +132,8 @@ def compare(
     allowances were not written for; `needed_otherwise` are the ids of those that something else needs. With `bases`,
     what differs because the machines stand on different base images is told apart, and does not make them different.
     `twin` is another new machine that should be like `a`; `later` are pairs of records of one of the machines, made one
-    a little after the other: what varies there is told apart as well (see tdi.state.varying). `written` are the files
-    that tasks wrote: they are no service's data, whoever owns them.
+    a little after the other: what varies there is told apart as well (see tdi.state.varying). `booted` is the twin
+    after its next boot. `written` are the files that tasks wrote: they are no service's data, whoever owns them.
     Raises TdiError for a record that turns out to be damaged.
     """
     rules = rules or Rules()
@@ -155,7 +156,8 @@ def compare(
     varies = partial(_unequal, scopes=compared, rules=rules)
     from_twin = list(varies(a, twin)) if twin else []
     from_later = [each for pair in later for each in varies(*pair)]
-    witnesses = Witnesses(from_twin, from_later, written, one_machine=one_machine)
+    from_boot = list(varies(twin, booted)) if twin and booted else []
+    witnesses = Witnesses(from_twin, from_later, from_boot, written, one_machine=one_machine)
     apart = tell_apart(differences, witnesses)
     differences = [*apart.left, *shared_secrets(from_twin, differences)]
     allowances = Allowances(rules.allow, today)

@@ -1,6 +1,6 @@
-"""Writes the tables of docs/state.md from the code: `python -m tdi.state.reference` puts them in place.
+"""Writes the tables of docs/reference/ from the code: `python -m tdi.state.reference` puts them in place.
 
-Each table stands between two markers, so that what is around it is written by hand. A test holds the page against the
+Each table stands between two markers, so that what is around it is written by hand. A test holds the pages against the
 code.
 """
 
@@ -18,14 +18,14 @@ from tdi.state.schema import schema
 from tdi.state.scopes.registry import BUILT_IN, SCOPES, known
 from tdi.state.scopes.scope import example
 
-PAGE = Path(__file__).parents[3] / "docs" / "state.md"
+PAGES = Path(__file__).parents[3] / "docs" / "reference"
 
-_KINDS = {
+KINDS = {
     Kind.ONLY_A: "the object is on the first machine only; with a fleet: on the reference only",
     Kind.ONLY_B: "the object is on the second machine only; with a fleet: on the hosts that are named",
     Kind.CHANGED: "the object is on both, and the attributes that are named differ",
 }
-_SEVERITIES = {
+SEVERITIES = {
     Severity.SECURITY: "somebody may do what they could not do before, or trust changes",
     Severity.SERVICE: "what runs is another thing, or behaves in another way",
     Severity.CONFIGURATION: "a setting differs that is neither of these",
@@ -56,24 +56,29 @@ def scopes() -> str:
     properties = schema()["properties"]["scopes"]["properties"]
     rows = []
     for name in sorted(properties):
-        said = known(name).holds or str(registry.SCOPES[name].__doc__).strip()
-        attributes = ", ".join(f"`{attribute}`" for attribute in _attributes(name)) or "its own"
-        rows.append((f"`{name}`", said, attributes))
+        attributes = ", ".join(f"`{attribute}`" for attribute in attributes_of(name)) or "its own"
+        rows.append((f"`{name}`", holds(name), attributes))
     return _table(("scope", "what it holds", "attributes of an object"), rows)
+
+
+def holds(scope: str) -> str:
+    """What a scope holds, in a sentence."""
+    return known(scope).holds or str(registry.SCOPES[scope].__doc__).strip().partition("\n\n")[0]
 
 
 def attributes() -> str:
     """What attributes mean or may be, where their names do not say it."""
     rows = []
     for scope in sorted(schema()["properties"]["scopes"]["properties"]):
-        for name, described in _attributes(scope).items():
+        for name, described in attributes_of(scope).items():
             said = [text for text in (_values(described), described.get("description", "")) if text]
             if said:
                 rows.append((f"`{scope}`", f"`{name}`", "; ".join(said)))
     return _table(("scope", "attribute", "values and meaning"), rows)
 
 
-def _attributes(scope: str) -> dict[str, dict[str, Any]]:
+def attributes_of(scope: str) -> dict[str, dict[str, Any]]:
+    """The attributes of a scope's objects that the schema knows → what it says of each."""
     objects = schema()["properties"]["scopes"]["properties"][scope]["properties"]["objects"]
     return dict(_resolved(objects["additionalProperties"]).get("properties", {}))
 
@@ -103,27 +108,34 @@ def built_in_rules() -> str:
 
 def severities() -> str:
     """The severities, worst first, with what has them."""
-    by_severity: dict[Severity, list[str]] = {severity: [] for severity in Severity}
-    examples = (pair for scope in SCOPES.values() for pair in scope.examples.items())
-    for said, differences in examples:
-        [severity] = {explain.severity(difference) for difference in differences}
-        by_severity[severity].append(said)
-    whole: dict[Severity, list[str]] = {severity: [] for severity in Severity}
-    for scope in sorted(schema()["properties"]["scopes"]["properties"]):
-        if not known(scope).examples:
-            whole[explain.severity(example(scope, "x", Kind.CHANGED, "value"))].append(f"`{scope}`")
     rows = []
     for severity in Severity:
-        listed = by_severity[severity]
-        if whole[severity]:
-            listed = [*listed, f"everything in {', '.join(whole[severity])}"]
-        rows.append((f"`{severity}`", _SEVERITIES[severity], "; ".join(listed)))
+        listed = [said for scope in SCOPES.values() if scope.examples for said in how_bad(scope.name).get(severity, ())]
+        whole = [
+            f"`{name}`"
+            for name in sorted(schema()["properties"]["scopes"]["properties"])
+            if not known(name).examples and severity in how_bad(name)
+        ]
+        if whole:
+            listed = [*listed, f"everything in {', '.join(whole)}"]
+        rows.append((f"`{severity}`", SEVERITIES[severity], "; ".join(listed)))
     return _table(("severity", "what it means", "what has it"), rows)
+
+
+def how_bad(scope: str) -> dict[Severity, list[str]]:
+    """How bad differences of a scope are, worst first: each severity that there is → what of the scope has it."""
+    found: dict[Severity, list[str]] = {severity: [] for severity in Severity}
+    for said, differences in known(scope).examples.items():
+        [severity] = {explain.severity(difference) for difference in differences}
+        found[severity].append(said)
+    if not known(scope).examples:
+        found[explain.severity(example(scope, "x", Kind.CHANGED, "value"))].append("whatever differs")
+    return {severity: said for severity, said in found.items() if said}
 
 
 def kinds() -> str:
     """The kinds of findings."""
-    return _table(("kind", "what it means"), [(f"`{kind}`", _KINDS[kind]) for kind in Kind])
+    return _table(("kind", "what it means"), [(f"`{kind}`", KINDS[kind]) for kind in Kind])
 
 
 def rules_file() -> str:
@@ -141,15 +153,18 @@ def exit_codes() -> str:
     return _table(("code", "what it says"), [(str(int(code)), _CODES[code]) for code in ExitCode])
 
 
-TABLES: Mapping[str, Callable[[], str]] = {
-    "scopes": scopes,
-    "attributes": attributes,
-    "built-in rules": built_in_rules,
-    "severities": severities,
-    "kinds": kinds,
-    "rules file": rules_file,
-    "exit codes": exit_codes,
+TABLES: Mapping[str, Mapping[str, Callable[[], str]]] = {
+    "scopes-and-rules.md": {
+        "scopes": scopes,
+        "attributes": attributes,
+        "kinds": kinds,
+        "severities": severities,
+        "built-in rules": built_in_rules,
+        "rules file": rules_file,
+    },
+    "exit-codes.md": {"exit codes": exit_codes},
 }
+"""Page → its tables."""
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -158,24 +173,28 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
 
 
-def up_to_date(page: str) -> str:
+def up_to_date(text: str, tables: Mapping[str, Callable[[], str]]) -> str:
     """The page with each of its tables as the code has it now. Raises ValueError for a table that it does not have."""
-    for name, table in TABLES.items():
+    for name, table in tables.items():
         begin, end = f"<!-- generated: {name} -->\n", "\n<!-- end -->"
-        before, mark, rest = page.partition(begin)
+        before, mark, rest = text.partition(begin)
         _, closing, after = rest.partition(end)
         if not mark or not closing:
             raise ValueError(f"the page has no place for the table {name!r}")
-        page = f"{before}{begin}\n{table()}\n{end}{after}"
-    return page
+        text = f"{before}{begin}\n{table()}\n{end}{after}"
+    return text
 
 
-def main(page: Path = PAGE) -> int:
+def main(pages: Path = PAGES) -> int:
     """Put the tables in place; 1 if there was something to do."""
-    before = page.read_text(encoding="utf-8")
-    after = up_to_date(before)
-    page.write_text(after, encoding="utf-8")
-    return int(after != before)
+    changed = False
+    for name, tables in TABLES.items():
+        page = pages / name
+        before = page.read_text(encoding="utf-8")
+        after = up_to_date(before, tables)
+        page.write_text(after, encoding="utf-8")
+        changed |= after != before
+    return int(changed)
 
 
 if __name__ == "__main__":

@@ -3,14 +3,14 @@
 `docker_bed` is the real one. A test hands in one that does nothing but note what was asked of it, and in which order.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from tdi.machines.machine import Machine
-from tdi.outside.ansible import Event, Outcome
+from tdi.outside.ansible import Event, Outcome, Pass
 from tdi.outside.pytest_run import TestOutcome, Verification
 from tdi.same_state.kept_records import Found, Wrote
 from tdi.state.compare import Comparison
@@ -54,11 +54,11 @@ class Playbook(Protocol):
     def begin(self) -> None:
         """Let the first converge touch the machines."""
 
-    def begin_again(self) -> None:
-        """Let the second converge touch them."""
+    def begin_again(self, machines: Sequence[Machine]) -> None:
+        """Let the second converge touch machines that one run of Ansible is of."""
 
-    def outcome(self, observe: Callable[[Event], None]) -> Outcome:
-        """Follow it to its end."""
+    def outcomes(self, observe: Callable[[Event], None]) -> Sequence[Outcome]:
+        """Follow it to its end: an outcome for each run of Ansible."""
 
 
 class Tests(Protocol):
@@ -91,6 +91,12 @@ class Bed(Witness, Protocol):
 
     def record(self, machine: Machine, moment: str) -> None:
         """Record a machine as it is now."""
+
+    def prepare(self, machine: Machine) -> Pass | None:
+        """Bring a machine to where the role may begin, where the scenario says how. Raises TdiError where it fails."""
+
+    def verify(self, machines: Sequence[Machine]) -> Mapping[str, Outcome]:
+        """What the scenario's own verify playbook found on machines, by container; nothing where there is none."""
 
     def converging(self) -> AbstractContextManager[Playbook]:
         """One Ansible for both converges of all machines."""

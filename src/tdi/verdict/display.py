@@ -18,19 +18,9 @@ from tdi.outside.screen import beside, err, out
 from tdi.same_state.kept_records import Found
 from tdi.state.compare import Result as SameState
 from tdi.state.reports import amount, terminal
-from tdi.verdict.outcome import Class, Result, Step, Verdict
+from tdi.verdict.outcome import MEANINGS, Class, Result, Step, Verdict
 
 _STYLES = {Result.PASS: "green", Result.FAIL: "bold red", Result.ERROR: "bold yellow"}
-
-_MEANINGS = {
-    Class.PASS: "a new server works, production survives, and both end in the same state",
-    Class.BREAKS_NEW: "a new server does not work; production does",
-    Class.BREAKS_PROVISIONED: "a new server works; production does not",
-    Class.BREAKS_BOTH: "neither a new server nor production works",
-    Class.NOT_IDEMPOTENT: "both work, but a second run fails or changes something again",
-    Class.DRIFT: "both work, but they do not end in the same state",
-    Class.COULD_NOT_RUN: "nothing was found out about the change",
-}
 
 _SHOWN_GROUPS = 5
 """Groups of what varies; the report beside the records has all."""
@@ -40,10 +30,15 @@ _SHOWN_LINES = 12
 
 
 class Display:
-    """Progress of one verdict; `with` starts and ends the live part."""
+    """Progress of one verdict; `with` starts and ends the live part.
 
-    def __init__(self, title: str = "") -> None:
+    `usual` has the seconds from the images to the verdict that former runs took, by platform.
+    """
+
+    def __init__(self, title: str = "", usual: Mapping[str, float] | None = None) -> None:
         self._title = title
+        self._usual = usual or {}
+        self._expected: float | None = None
         self._step = ""
         self._doing: dict[str, str] = {}
         self._tests = 0
@@ -63,10 +58,14 @@ class Display:
         if self._is_live:
             self._live.stop()
 
-    def provenance(self, facts: Mapping[str, str]) -> None:
-        """Say what the machines start from."""
+    def provenance(self, platform: str, facts: Mapping[str, str]) -> None:
+        """Say what the machines start from, and how long it will take: the images are there by now."""
         say(f"Base image: {facts['base_image']}")
         say(f"Production: {facts['production_image']}")
+        if platform in self._usual:
+            self._expected = self._elapsed + self._usual[platform]
+            if not self._is_live:
+                say(f"{self._title}about {self._expected:.0f} s, as the last runs took")
 
     def machines(self, machines: Sequence[Machine]) -> None:
         """Say nothing yet, but know what to call the machines."""
@@ -95,9 +94,21 @@ class Display:
     def _label(self, name: str) -> str:
         return next((machine.label for machine in self._machines if machine.name == name), name)
 
+    @property
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._began
+
+    def _so_far(self) -> str:
+        """How long it has taken, and how long it will where former runs say so."""
+        elapsed = f"elapsed {self._elapsed:.0f} s"
+        if self._expected is None:
+            return elapsed
+        longer = self._elapsed > self._expected
+        return f"{elapsed}{', longer than the usual' if longer else ' of about'} {self._expected:.0f} s"
+
     def _render(self) -> Group:
         doing = ", ".join(f"{key} {value}" for key, value in self._doing.items())
-        line = printable(f"{time.monotonic() - self._began:5.1f} s  {self._step}  {doing}")
+        line = printable(f"{self._so_far()}  {self._step}  {doing}")
         return Group(Text(line, style="cyan", overflow="ellipsis", no_wrap=True))
 
 
@@ -125,7 +136,7 @@ def show(verdict: Verdict, artifacts: Path, title: str = "") -> None:
     _show_state(verdict.same_state)
     colour = {Class.PASS: "bold green", Class.COULD_NOT_RUN: "bold yellow"}.get(verdict.kind, "bold red")
     out.print()
-    beside(out, Text(), Text.assemble("verdict: ", (verdict.kind.value, colour), f" — {_MEANINGS[verdict.kind]}"))
+    beside(out, Text(), Text.assemble("verdict: ", (verdict.kind.value, colour), f" — {MEANINGS[verdict.kind]}"))
     if verdict.trouble:
         beside(out, Text(), Text(printable(f"cause: {verdict.trouble.what} {verdict.trouble.remedy}".rstrip())))
     total = verdict.seconds.get("total", 0.0)

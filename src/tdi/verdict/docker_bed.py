@@ -2,19 +2,21 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 
+from tdi.content.history import Before
 from tdi.errors import TdiError
 from tdi.images import base_image, production
 from tdi.machines import lifecycle
 from tdi.machines.machine import Machine, Part
 from tdi.machines.manifest import Manifest, in_force
 from tdi.machines.run import Run
-from tdi.molecule import scenario
+from tdi.molecule import playing, scenario
 from tdi.outside import ansible, docker, pytest_run
 from tdi.outside.files import write_atomically
 from tdi.project import Project, kept
@@ -24,25 +26,35 @@ from tdi.state import plan
 from tdi.state.compare import Comparison, compare
 from tdi.state.finding import Names
 from tdi.state.record import RecordFile
-from tdi.state.varying.apart import may_vary
+from tdi.state.varying.apart import may_come_of_a_boot, may_vary
 from tdi.verdict.bed import Images
 
 
 @dataclass(frozen=True)
-class _Playbook:
-    """Ansible, which goes on as soon as the files are there that it waits for."""
+class _Playbooks:
+    """Ansible, once for all machines or once for each, which goes on as soon as its turn has come."""
 
-    running: ansible.Converging
-    gate: Path
+    running: Sequence[ansible.Converging]
+    gates: dict[str, Path]
+    """By container."""
 
     def begin(self) -> None:
-        self.gate.touch()
+        for gate in self.gates.values():
+            gate.touch()
 
-    def begin_again(self) -> None:
-        ansible.second_gate(self.gate).touch()
+    def begin_again(self, machines: Sequence[Machine]) -> None:
+        for machine in machines:
+            ansible.second_gate(self.gates[machine.name]).touch()
 
-    def outcome(self, observe: Callable[[ansible.Event], None]) -> ansible.Outcome:
-        return self.running.outcome(observe)
+    def outcomes(self, observe: Callable[[ansible.Event], None]) -> list[ansible.Outcome]:
+        one_at_a_time = Lock()
+
+        def observed(event: ansible.Event) -> None:
+            with one_at_a_time:
+                observe(event)
+
+        with ThreadPoolExecutor() as pool:
+            return list(pool.map(lambda each: each.outcome(observed), self.running))
 
 
 @dataclass(frozen=True)
@@ -61,15 +73,21 @@ class _Tests:
 class DockerBed:
     """The machines of a project's scenarios, for one run. What each method does stands in `bed.Bed`."""
 
-    def __init__(self, project: Project, run: Run, before: production.Before | None = None) -> None:
+    def __init__(self, project: Project, run: Run, before: Before | None = None) -> None:
         """Of the checkout `project`, within `run`; `before` says which state of the role production has."""
         self.root = project.root
         self._project, self._run, self._before = project, run, before
         self._scenarios = {name: scenario.load(project, name) for name in scenario.NAMES}
         self.machines = tuple(each.of_machine for each in self._scenarios.values())
         self._images: dict[str, str] = {}
+        self._settings: dict[str, ansible.AnsibleSettings] = {}
 
     def images(self) -> Images:
+        state, directory = playing.as_checked_out(self._project, self._called), self._run.directory / "content"
+        self._settings = {
+            machine.name: playing.settings(state, self._scenarios[machine.scenario], directory)
+            for machine in self.machines
+        }
         base = base_image.ensure(self._project)
         image = production.ensure(self._project, base, self._before)
         self._images = {"base": base.id, "production": image.id}
@@ -77,7 +95,7 @@ class DockerBed:
             "base_image": f"{base.name} from {base.origin} ({base.reason})",
             "production_image": f"{image.name} ({image.source})",
             "run": self._run.id,
-            "strategy": ansible.strategy()["TDI_STRATEGY"],
+            "strategy": ansible.strategy()["ANSIBLE_STRATEGY"],
         }
         return Images(base.platform, provenance)
 
@@ -87,6 +105,12 @@ class DockerBed:
         manifest = Manifest(self.root, self._project.artifacts, records, self.machines, **self._copied())
         with in_force(manifest, self._run.directory), kept(records, self._project.records):
             yield
+
+    @property
+    def _called(self) -> str:
+        """What the project's directory is called; a copy of it may lie elsewhere."""
+        before = self._before
+        return (before.repository if before and before.repository else self._project.root).name
 
     def _copied(self) -> dict[str, Any]:
         before = self._before
@@ -106,13 +130,39 @@ class DockerBed:
     def record(self, machine: Machine, moment: str) -> None:
         kept_records.record_machine(self._project, machine, moment)
 
+    def prepare(self, machine: Machine) -> ansible.Pass | None:
+        of = self._scenarios[machine.scenario]
+        log = self._logs / f"prepare-{machine.label}.log"
+        given = {machine.name: self._settings[machine.name]}
+        return playing.prepare(given, of, self._run.directory / f"prepare-{machine.label}", log)
+
     @contextmanager
-    def converging(self) -> Iterator[_Playbook]:
-        gate = self._run.directory / "machines-are-up"
-        settings = {machine.name: self._scenarios[machine.scenario].ansible for machine in self.machines}
-        log = self._logs / "converge.log"
-        with ansible.converging(settings, self._run.directory / "ansible", log, gate=gate) as running:
-            yield _Playbook(running, gate)
+    def converging(self) -> Iterator[_Playbooks]:
+        together = playing.can_share_a_run(self._project, self._scenarios)
+        shares = [self.machines] if together else [(machine,) for machine in self.machines]
+        gates: dict[str, Path] = {}
+        with ExitStack() as opened:
+            running = []
+            for share in shares:
+                name = "converge" if together else f"converge-{share[0].label}"
+                gate, work = self._run.directory / f"{name}-may-begin", self._run.directory / name
+                gates |= dict.fromkeys((machine.name for machine in share), gate)
+                settings = {machine.name: self._settings[machine.name] for machine in share}
+                log = self._logs / f"{name}.log"
+                running.append(opened.enter_context(ansible.converging(settings, work, log, gate=gate)))
+            yield _Playbooks(running, gates)
+
+    def verify(self, machines: Sequence[Machine]) -> dict[str, ansible.Outcome]:
+        checking = [machine for machine in machines if self._scenarios[machine.scenario].verify]
+
+        def check(machine: Machine) -> ansible.Outcome:
+            playbook = self._scenarios[machine.scenario].verify or Path()
+            given = {machine.name: replace(self._settings[machine.name], playbook=playbook)}
+            work, log = self._run.directory / f"verify-{machine.label}", self._logs / f"verify-{machine.label}.log"
+            return ansible.converge(given, work, log, times=1, first="verify")
+
+        with ThreadPoolExecutor() as pool:
+            return dict(zip((machine.name for machine in checking), pool.map(check, checking), strict=True))
 
     @contextmanager
     def testing(self) -> Iterator[_Tests]:
@@ -134,8 +184,9 @@ class DockerBed:
         files = [kept_records.path_of(self._project, each.label, kept_records.CONVERGED) for each in self.machines]
         with suppress(TdiError, OSError), RecordFile(files[0]) as new, RecordFile(files[1]) as upgraded:
             found = compare(new, upgraded, comparing.rules(self._project), every_allowance_needed=False)
-            if any(map(may_vary, found.findings)):
-                new_machines.twin(self._project, base_image.ensure(self._project))
+            boot = any(map(may_come_of_a_boot, found.findings))
+            if boot or any(map(may_vary, found.findings)):
+                new_machines.twin(self._project, base_image.ensure(self._project), boot=boot)
 
     def second_run(self, machine: Machine) -> Comparison | None:
         once = kept_records.path_of(self._project, machine.label, kept_records.CONVERGED)
@@ -178,7 +229,7 @@ class DockerBed:
         return lifecycle.mirror_trouble(self._images["base"], self._run.id)
 
     def syntax_error(self) -> str | None:
-        return ansible.syntax_error(self._any.ansible, self._run.directory)
+        return ansible.syntax_error(next(iter(self._settings.values())), self._run.directory)
 
     @property
     def _any(self) -> scenario.Scenario:

@@ -21,6 +21,8 @@ _NO_DIFFERENCE = (
     "the record shows no difference: such a task only acts, as for a restart, or its `changed_when` is wrong"
 )
 _NO_SPACE = "No space left on device"
+_DEBT = "restart_debt"
+"""The attribute of a process that is older than what it runs."""
 
 NOT_BOTH = Found(SameState.UNKNOWN, not_compared="only one machine got as far as its record")
 """What there is to say of the same state where a machine was not converged."""
@@ -58,6 +60,11 @@ def converge(outcome: ansible.Outcome, machines: Sequence[Machine], witness: Wit
 
 def _end(outcome: ansible.Outcome, machines: Sequence[Machine], witness: Witness) -> str:
     """Why Ansible ended before its recap, where the playbook or the role is to blame; else TdiError is raised."""
+    if outcome.recap and not outcome.code:
+        raise TdiError(
+            "The converge playbook ran no task on the machine: none of its `hosts:` means it.",
+            "Give the machine their group: `groups:` of the platform in molecule.yml.",
+        )
     error = witness.syntax_error()
     if error is None and not any(map(witness.trouble, machines)):
         error = ansible.last_error(outcome)
@@ -135,6 +142,40 @@ def _checks(
     if not any(test.outcome == "passed" and test.machine == machine.name for test in checks):
         return Ended(Result.ERROR, f"no test ran (pytest's exit code {verification.code})")
     return Ended(Result.PASS)
+
+
+def verify_playbook(outcome: ansible.Outcome, machine: Machine, witness: Witness, tested: Ended) -> Ended:
+    """How all tests of a machine ended: what the verifier found (`tested`), and the scenario's own playbook."""
+    (only,) = outcome.passes[machine.name]
+    if only.failure:
+        ended = _failure(only.failure, machine, witness)
+    elif outcome.code or not outcome.recap:
+        error = ansible.last_error(outcome) or witness.trouble(machine)
+        ended = Ended(
+            Result.FAIL, f"the verify playbook ended: {error}" if error else "the verify playbook did not end"
+        )
+    elif not only.checks:
+        ended = Ended(Result.PASS, "the verify playbook asserts nothing: no task of it fails for what it finds")
+    else:
+        return tested
+    worst = max((tested, ended), key=lambda each: [Result.PASS, Result.FAIL, Result.ERROR].index(each.result))
+    said = "\n".join(each.detail for each in (tested, ended) if each.detail)
+    return Ended(worst.result, said, (*tested.evidence, *ended.evidence))
+
+
+def with_skipped_handlers(tested: Ended, first: ansible.Pass, found: Found) -> Ended:
+    """How the tests of a machine ended (`tested`), and which handlers its first converge skipped where it may be why.
+
+    Many roles skip a handler in containers: what it would have restarted then runs with its old configuration.
+    """
+    in_debt = any(_DEBT in finding.attributes for finding in found.findings)
+    if not first.skipped_handlers or (tested.result is not Result.FAIL and not in_debt):
+        return tested
+    told = (
+        f"handler '{name}' was notified and skipped on this machine (when: {' '.join(when.split())})"
+        for name, when in first.skipped_handlers.items()
+    )
+    return replace(tested, detail="\n".join((*filter(None, [tested.detail]), *told)))
 
 
 def same_state(comparison: Found | None, verification: pytest_run.Verification) -> Found:

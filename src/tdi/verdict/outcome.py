@@ -34,6 +34,18 @@ class Class(StrEnum):
     COULD_NOT_RUN = "could-not-run"
 
 
+MEANINGS = {
+    Class.PASS: "a new server works, production survives, and both end in the same state",
+    Class.BREAKS_NEW: "a new server does not work; production does",
+    Class.BREAKS_PROVISIONED: "a new server works; production does not",
+    Class.BREAKS_BOTH: "neither a new server nor production works",
+    Class.NOT_IDEMPOTENT: "both work, but a second run fails or changes something again",
+    Class.DRIFT: "both work, but they do not end in the same state",
+    Class.COULD_NOT_RUN: "nothing was found out about the change",
+}
+"""What each class means, as a verdict ends."""
+
+
 class Step(StrEnum):
     """The steps that a machine goes through, in order."""
 

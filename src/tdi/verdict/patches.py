@@ -9,12 +9,12 @@ from typing import Any
 
 import yaml
 
+from tdi.content.history import Before
 from tdi.errors import ExitCode, TdiError
-from tdi.images import production
 from tdi.outside import git
 from tdi.outside.screen import out
 from tdi.project import Project
-from tdi.verdict import display, run
+from tdi.verdict import display, durations, page, run
 from tdi.verdict.outcome import Class, Verdict
 
 
@@ -48,7 +48,7 @@ def try_all(
     the verdicts. Raises TdiError for a patch that is missing, empty or does not apply, before anything is run.
     """
     head = git.commit(project.root, "HEAD")
-    if head is None or not git.is_checkout(project.root):
+    if head is None or not git.top(project.root):
         raise TdiError(
             "`tdi try` needs the checkout's git history: a patch is against HEAD.", "Clone the project with git."
         )
@@ -91,26 +91,30 @@ def _own_directories(project: Project, patches: Sequence[Path]) -> list[Path]:
 
 
 def try_one(project: Project, patch: Path, head: str, artifacts: Path) -> Verdict:
-    """The verdict for one patch against `head`; its logs and records are kept in `artifacts`."""
+    """The verdict for one patch against `head`; its page, logs and records are kept in `artifacts`."""
     with tempfile.TemporaryDirectory(prefix="tdi-try-") as directory:
-        copy = Path(directory) / "checkout"
-        copy.mkdir()
-        _patched_copy(project, head, patch, copy)
+        copy = _patched_copy(project, head, patch, Path(directory))
         # The copy has no history: production is what HEAD deploys, and that is said.
-        former = production.Before(head, "HEAD, which the patch is against", project.root)
-        with display.Display(f"{patch.name}: ") as progress:
-            return run.run_verdict(Project(copy, artifacts), progress, former)
+        former = Before(head, "HEAD, which the patch is against", project.root)
+        with display.Display(f"{patch.name}: ", durations.usual(project.artifacts)) as progress:
+            verdict = run.run_verdict(Project(copy, artifacts), progress, former)
+    page.write(verdict, artifacts, str(patch))
+    durations.keep(project.artifacts, verdict)
+    return verdict
 
 
-def _patched_copy(project: Project, head: str, patch: Path, copy: Path) -> None:
+def _patched_copy(project: Project, head: str, patch: Path, directory: Path) -> Path:
+    """The project in a copy of its repository below `directory`, with the patch applied there."""
     if not patch.is_file():
         raise TdiError(f"There is no patch {patch}.")
     if not patch.read_bytes().strip():
         raise TdiError(f"The patch {patch} is empty.", "Make one with: git diff > my.patch")
-    git.extract(project.root, head, ["."], copy)
+    top = git.top(project.root) or project.root
+    copy = directory / top.name
+    git.extract(top, head, ["."], copy)
     applied = git.apply(copy, patch.resolve())
     if applied.ok:
-        return
+        return copy / git.prefix(project.root)
     said = applied.stderr
     hunk = re.search(r"^error: patch failed: (.+)$", said, re.MULTILINE)
     missing = re.search(

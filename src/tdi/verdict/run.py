@@ -2,11 +2,11 @@
 
 import time
 
+from tdi.content.history import Before
 from tdi.errors import ExitCode, TdiError
-from tdi.images.production import Before
 from tdi.machines.run import new_run
 from tdi.project import Project, kept
-from tdi.verdict import steps
+from tdi.verdict import page, steps
 from tdi.verdict.display import Display
 from tdi.verdict.docker_bed import DockerBed, junit
 from tdi.verdict.outcome import Trouble, Verdict
@@ -21,7 +21,8 @@ def run_verdict(project: Project, display: Display, before: Before | None = None
     verdict = Verdict()
     began = time.monotonic()
     project.prepare_artifacts()
-    junit(project).unlink(missing_ok=True)
+    for former in (junit(project), project.artifacts / page.NAME):
+        former.unlink(missing_ok=True)
     try:
         with new_run() as run, kept(run.directory / "logs", project.artifacts / "logs"):
             bed = DockerBed(project, run, before)

@@ -6,10 +6,10 @@ wait for their turn. What is done stands in the test bed that is handed in, what
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tdi.machines.machine import Machine, Part
 from tdi.outside import ansible
@@ -27,6 +27,8 @@ class _Trial:
     bed: Bed
     display: Display
     verdict: Verdict
+    prepared: dict[str, ansible.Pass] = field(default_factory=dict)
+    """What came before the role, by the label of the machine."""
 
     def of(self, machine: Machine) -> MachineOutcome:
         """What a machine has gone through so far."""
@@ -47,7 +49,7 @@ def take(bed: Bed, display: Display, verdict: Verdict) -> None:
     with _timed(verdict, "images"):
         images = bed.images()
     verdict.platform, verdict.provenance = images.platform, images.provenance
-    display.provenance(images.provenance)
+    display.provenance(images.platform, images.provenance)
     verdict.machines = {machine.label: MachineOutcome(machine.part) for machine in bed.machines}
     display.machines(bed.machines)
     with bed.in_force():
@@ -57,22 +59,25 @@ def take(bed: Bed, display: Display, verdict: Verdict) -> None:
             _boot(trial)
             playbook.begin()
             with bed.testing() as tests:
-                outcome = _converge(trial, playbook)
+                passes = _converge(trial, playbook)
                 working = trial.working
                 if working:
-                    _verify(trial, working, tests)
+                    _verify(trial, working, tests, passes)
                     for machine in working:
-                        for second in outcome.passes[machine.name][1:]:
+                        for second in passes[machine.name][1:]:
                             _compare_with_second_run(trial, machine, second)
                     _plan(trial)
         verdict.trouble = judge.trouble(verdict, bed.machines, bed)
 
 
 def _boot(trial: _Trial) -> None:
-    """Wait until the machines are up, and record production before the change."""
+    """Wait until the machines are up and prepared, and record production before the change."""
 
     def ready(machine: Machine) -> None:
         trial.bed.wait_until_booted(machine)
+        prepared = trial.bed.prepare(machine)
+        if prepared:
+            trial.prepared[machine.label] = prepared
         if machine.part is Part.UPGRADED:
             trial.bed.record(machine, kept_records.BEFORE)
         trial.of(machine).steps[Step.CREATE] = Ended(Result.PASS)
@@ -81,9 +86,13 @@ def _boot(trial: _Trial) -> None:
         _at_once(ready, trial.bed.machines)
 
 
-def _converge(trial: _Trial, playbook: Playbook) -> ansible.Outcome:
-    """Follow both converges of the machines; what they are after the first one is recorded in between."""
+def _converge(trial: _Trial, playbook: Playbook) -> dict[str, list[ansible.Pass]]:
+    """Follow both converges of the machines; what they are after the first one is recorded in between.
+
+    Returns the passes of each machine, by its container.
+    """
     trial.display.step(Step.CONVERGE)
+    once: set[str] = set()
 
     def record(machine: Machine) -> None:
         if trial.bed.trouble(machine) is None:
@@ -92,38 +101,56 @@ def _converge(trial: _Trial, playbook: Playbook) -> ansible.Outcome:
     def observe(event: ansible.Event) -> None:
         trial.display.ansible(event)
         if event.name == "play" and event.facts["name"] == ansible.AGAIN:
-            _at_once(record, trial.bed.machines)
-            playbook.begin_again()
-            trial.bed.foresee()
-            trial.display.step(Step.IDEMPOTENCE)
+            mine = [machine for machine in trial.bed.machines if machine.name in event.machines]
+            _at_once(record, mine)
+            playbook.begin_again(mine)
+            once.update(event.machines)
+            if len(once) == len(trial.bed.machines):
+                trial.bed.foresee()
+                trial.display.step(Step.IDEMPOTENCE)
 
     with _timed(trial.verdict, "converge"):
-        outcome = playbook.outcome(observe)
-    trial.bed.keep_wrote(_wrote(trial, outcome))
-    for label, steps in judge.converge(outcome, trial.bed.machines, trial.bed).items():
-        trial.verdict.machines[label].steps |= steps
-    return outcome
+        outcomes = playbook.outcomes(observe)
+    passes = {name: each for outcome in outcomes for name, each in outcome.passes.items()}
+    trial.bed.keep_wrote(_wrote(trial, passes))
+    for outcome in outcomes:
+        mine = [machine for machine in trial.bed.machines if machine.name in outcome.passes]
+        for label, steps in judge.converge(outcome, mine, trial.bed).items():
+            trial.verdict.machines[label].steps |= steps
+    return passes
 
 
-def _wrote(trial: _Trial, outcome: ansible.Outcome) -> kept_records.Wrote:
-    """Which task made what in the first converge, and where it stands in the tree under test."""
-    firsts = {machine.label: outcome.passes[machine.name][0] for machine in trial.bed.machines}
-    places = {
-        label: {thing: ansible.within(trial.bed.root, place) for thing, place in first.places.items()}
-        for label, first in firsts.items()
-    }
-    return kept_records.Wrote({label: first.wrote for label, first in firsts.items()}, places)
+def _wrote(trial: _Trial, passes: Mapping[str, list[ansible.Pass]]) -> kept_records.Wrote:
+    """Which task made what before the second converge, and where it stands in the tree under test."""
+    tasks: dict[str, dict[str, str]] = {}
+    places: dict[str, dict[str, str]] = {}
+    for machine in trial.bed.machines:
+        prepared = trial.prepared.get(machine.label, ansible.Pass())
+        first = passes[machine.name][0]
+        tasks[machine.label] = {**prepared.wrote, **first.wrote}
+        there = {**prepared.places, **first.places}
+        places[machine.label] = {thing: ansible.within(trial.bed.root, place) for thing, place in there.items()}
+    return kept_records.Wrote(tasks, places)
 
 
-def _verify(trial: _Trial, working: Sequence[Machine], tests: Tests) -> None:
+def _verify(
+    trial: _Trial, working: Sequence[Machine], tests: Tests, passes: Mapping[str, Sequence[ansible.Pass]]
+) -> None:
     """The tests, the records and the comparison, for the machines that work."""
     whole = len(working) == len(trial.bed.machines)
     trial.display.step(Step.VERIFY)
     with _timed(trial.verdict, "verify"):
         verification = tests.verify(working, trial.display.test, compare=whole)
+        checked = trial.bed.verify(working)
     for machine in working:
         trial.of(machine).steps |= judge.tests(verification, machine, trial.bed)
+        if machine.name in checked:
+            mine = trial.of(machine).steps
+            mine[Step.VERIFY] = judge.verify_playbook(checked[machine.name], machine, trial.bed, mine[Step.VERIFY])
     trial.verdict.same_state = judge.same_state(trial.bed.comparison(), verification) if whole else judge.NOT_BOTH
+    for machine in working:
+        mine, first = trial.of(machine).steps, passes[machine.name][0]
+        mine[Step.VERIFY] = judge.with_skipped_handlers(mine[Step.VERIFY], first, trial.verdict.same_state)
 
 
 def _compare_with_second_run(trial: _Trial, machine: Machine, second: ansible.Pass) -> None:

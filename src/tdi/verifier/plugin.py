@@ -1,4 +1,4 @@
-"""What molecule/verifier/conftest.py gives to the tests: events for the progress display, records, the comparison.
+"""Pytest plugin of the verifier (`-p tdi.verifier.plugin`): events for the progress display, records, the comparison.
 
 Everything here works the same whether Molecule starts pytest for one scenario or `tdi verdict` for both machines.
 """
@@ -24,9 +24,11 @@ from tdi.verifier.backend import KeptOpenDockerBackend
 from tdi.verifier.own_tests import SAME_STATE_TEST
 
 
-def use_kept_open_backend() -> None:
-    """Let Testinfra's `docker` connection keep its exec open (tdi.verifier.backend)."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Follow the outcome of each test, and keep the exec of Testinfra's `docker` connection open."""
     testinfra.backend.BACKENDS["docker"] = "tdi.verifier.backend.KeptOpenDockerBackend"
+    config.pluginmanager.register(Events(), "tdi-events")
+    config.addinivalue_line("filterwarnings", "ignore:record_xml_attribute")
 
 
 class Events:
@@ -73,7 +75,7 @@ def _message(report: pytest.TestReport) -> str:
     return str(crash.message if crash else report.longrepr)
 
 
-def leave_out_other_comparisons(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect the test that compares but for upgraded machines: they are compared with the new one, not vice versa."""
     others = [item for item in items if _compares(item) and _part_of(item) is not Part.UPGRADED]
     if others:

@@ -19,8 +19,10 @@ def files(**objects: Any) -> dict[str, Any]:
     return {"files": objects}
 
 
-def compared(tmp_path: Path, a: Any, b: Any, twin: Any = None, later: Any = None, **options: Any) -> Comparison:
-    """Compare new and upgraded machine, with a twin of the new one, and the upgraded one later."""
+def compared(
+    tmp_path: Path, a: Any, b: Any, twin: Any = None, later: Any = None, booted: Any = None, **options: Any
+) -> Comparison:
+    """Compare new and upgraded machine, with a twin of the new one, as it is and booted, and the upgraded one later."""
     with ExitStack() as opened:
 
         def opens(name: str, scopes: Any) -> Any:
@@ -33,6 +35,7 @@ def compared(tmp_path: Path, a: Any, b: Any, twin: Any = None, later: Any = None
             names=NAMES,
             twin=opens("twin", twin) if twin else None,
             later=[(second, opens("later", later))] if later else (),
+            booted=opens("booted", booted) if booted else None,
             **options,
         )
 
@@ -267,6 +270,46 @@ def test_arguments_of_a_process_may_name_what_varies_and_nothing_else(tmp_path: 
     a, twin = process("app --id monkey", "app: helper"), process("app --id donkey", "app: helper")
     assert compared(tmp_path, a, process("app --id turkey", "app: helper"), twin).result is Result.SAME
     assert compared(tmp_path, a, process("app --id turkey", "app: debug"), twin).result is Result.DIFFERENT
+
+
+def started(active: str = "active", **processes: Any) -> Any:
+    """A machine with a unit, and the processes that are there because of it."""
+    unit = {"enablement": "static", "active": active}
+    return {"systemd": {"app.socket": unit}, "processes": {f"app.socket|{name}": of for name, of in processes.items()}}
+
+
+def test_what_a_new_machine_is_after_its_next_boot_is_no_drift(tmp_path: Path):
+    new, upgraded = started("inactive"), started(app={"count": 1, "user": "app"})
+    found = compared(tmp_path, new, upgraded, twin=new, booted=upgraded)
+    assert found.result is Result.SAME
+    assert {(group.scope, group.witness) for group in found.varying} == {
+        ("systemd", Witness.BOOT),
+        ("processes", Witness.BOOT),
+    }
+    assert "next boot" in found.varying[0].why
+
+
+@pytest.mark.parametrize(
+    "booted",
+    [
+        started("inactive"),  # a boot changes nothing
+        started("failed"),  # it does, but not to what production is
+        None,
+    ],
+)
+def test_what_a_boot_does_not_explain_is_drift(tmp_path: Path, booted: Any):
+    new, upgraded = started("inactive"), started()
+    finding = only_finding(compared(tmp_path, new, upgraded, twin=new, booted=booted))
+    assert (finding.scope, finding.attributes) == ("systemd", ("active",))
+
+
+def test_a_boot_explains_nothing_but_what_is_started(tmp_path: Path):
+    # After a boot no process is older than what it runs; that one is in production is a fault all the same.
+    old = {"count": 1, "user": "app", "restart_debt": ["unit-changed"]}
+    new, upgraded = started(app={"count": 1, "user": "app"}), started(app=old)
+    for twin, booted in ((new, new), (upgraded, new)):
+        finding = only_finding(compared(tmp_path, upgraded, new, twin=twin, booted=booted))
+        assert finding.attributes == ("restart_debt",)
 
 
 def test_the_json_report_lists_what_varies_by_owner(tmp_path: Path):

@@ -8,7 +8,7 @@ from tdi.machines.run import new_run
 from tdi.project import Project
 
 
-@click.command("build")
+@click.command("build", epilog="\b\nExample:\n  tdi base build")
 @print_id_option
 def command(print_id: bool) -> None:  # noqa: FBT001 (click hands flags over like this)
     """Have the base image of the platform; it is built once."""

@@ -7,7 +7,7 @@ from tdi.project import Project
 from tdi.same_state import kept_records
 
 
-@click.command("record")
+@click.command("record", epilog="\b\nExample:\n  tdi machine record tdi-fresh-1a2b --moment after")
 @click.argument("name")
 @click.option("--moment", type=click.Choice(["before", "after"]), default="after", show_default=True)
 def command(name: str, moment: str) -> None:

@@ -8,7 +8,7 @@ from tdi.machines.run import new_run
 from tdi.project import Project
 
 
-@click.command("build")
+@click.command("build", epilog="\b\nExample:\n  tdi production build")
 @print_id_option
 def command(print_id: bool) -> None:  # noqa: FBT001 (click hands flags over like this)
     """Have the production image for the checked-out role; it is built once, or pulled (TDI_PRODUCTION_IMAGE)."""

@@ -18,7 +18,10 @@ from tdi.state.rules import as_yaml
 from tdi.state.schema import blaming
 
 
-@click.command("allow")
+@click.command(
+    "allow",
+    epilog='\b\nExample:\n  tdi state allow 4ac494483211 --from web1.json.gz web2.json.gz --reason "held until May"',
+)
 @click.argument("finding_id")
 @click.option("--from", "records", nargs=2, required=True, type=FILE, metavar="A B", help="The two records.")
 @click.option("--rules", type=FILE, help="The rules file that was in force.")

@@ -30,7 +30,11 @@ _SCENARIOS = {"fresh": "new", "upgrade": "upgraded"}
 """What the machines of the scenarios are called in sentences."""
 
 
-@click.command("diff")
+@click.command(
+    "diff",
+    epilog="\b\nExamples:\n  tdi state diff web1.json.gz web2.json.gz\n"
+    "  tdi state diff web1.json.gz web2.json.gz --format html -o report.html",
+)
 @click.argument("a", type=FILE)
 @click.argument("b", type=FILE)
 @click.option("--format", "form", type=FORMS, default="text", show_default=True)

@@ -32,7 +32,12 @@ class SliceType(click.ParamType[Slice]):
             self.fail(str(error), param, ctx)
 
 
-@click.group("fleet", invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    "fleet",
+    epilog="\b\nExample:\n  tdi state fleet -i inventory.ini --output fleet",
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.option("-i", "--inventory", "inventories", multiple=True, metavar="INVENTORY", help="As Ansible's.  [required]")
 @click.option("--slice", "part", type=SliceType(), help="Only record every N-th host, the K-th first, for `merge`.")
 @click.option("--reference", metavar="RECORD|HOST|GROUP", help="What each host is compared with; see above.")
@@ -123,7 +128,7 @@ def command(
     return _reported(found, output, form, verbose=verbose)
 
 
-@command.command("merge")
+@command.command("merge", epilog="\b\nExample:\n  tdi state fleet merge slice-1 slice-2 --output fleet")
 @click.argument("directories", nargs=-1, required=True, type=click.Path(path_type=Path, file_okay=False))
 @click.option("--reference", metavar="RECORD|HOST|GROUP", help="What each host is compared with.")
 @click.option("--rules", type=FILE, help="The rules file; without it only the built-in rules hold.")

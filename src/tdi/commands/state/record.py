@@ -12,14 +12,14 @@ from tdi.state.record import TEXTS, not_walked
 from tdi.state.recording import record as record_target
 
 
-@click.command("record")
+@click.command("record", epilog="\b\nExample:\n  tdi state record ssh://root@web1 -o web1.json.gz")
 @click.argument("target")
 @click.option("-o", "--output", required=True, type=FILE, help="The record; compressed if it ends in .gz.")
 @click.option("--text", multiple=True, metavar="REGEX", help="Keep the text of files with such paths (^…$).")
 @click.option("--exclude", multiple=True, metavar="DIRECTORY", help="Do not walk this directory.")
 @click.option("--include", multiple=True, metavar="DIRECTORY", help="Walk this storage of a container engine, too.")
 @click.option("--scope", "scopes", multiple=True, metavar="NAME", help="Record only these scopes.")
-@click.option("--probes", type=FILE, help="A file with probes, and texts to keep: see docs/state.md.")
+@click.option("--probes", type=FILE, help="A file with probes, and texts to keep: see docs/how-to/write-a-probe.md.")
 @click.option("--baseline", type=FILE, help="Hash only files that changed since; the file is made, and kept current.")
 def command(
     target: str,

@@ -38,6 +38,7 @@ _DATA = "/*DATA*/null"
 _STATIC = "<!--STATIC-->"
 _HASH = "HASH-OF-THE-SCRIPT"
 _SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+_STYLE = re.compile(r"<style>\n(.*?)</style>", re.DOTALL)
 
 
 def render(comparison: Comparison) -> str:
@@ -81,10 +82,19 @@ def rules(suppressed: Mapping[str, int], reasons: Mapping[str, str]) -> list[lis
     return [[printable(rule), count, printable(reasons.get(rule, ""))] for rule, count in suppressed.items()]
 
 
+def style() -> str:
+    """Return the style sheet of the page, for other pages that are to look like it."""
+    return "".join(_STYLE.findall(_template()))
+
+
+def _template() -> str:
+    return resources.files("tdi.state.reports").joinpath("page.html").read_text(encoding="utf-8")
+
+
 def page(data: dict[str, Any]) -> str:
     """Return the page that shows `data`."""
     data = {"severities": [severity.value for severity in Severity], "varying": [], **data}
-    page = resources.files("tdi.state.reports").joinpath("page.html").read_text(encoding="utf-8")
+    page = _template()
     scripts = _SCRIPT.findall(page)
     digest = base64.b64encode(hashlib.sha256("".join(scripts).encode()).digest()).decode("ascii")
     document = json.dumps(data, ensure_ascii=True, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""The report for programs: what docs/state.md, "JSON", says."""
+"""The report for programs: what docs/reference/json.md says."""
 
 import json
 

@@ -26,4 +26,5 @@ LISTENERS = Scope(
     },
     advice=Advice(make=stop, remove=stop),
     names=lambda key, _: socket_shape(key),
+    is_started=True,
 )

@@ -78,6 +78,7 @@ PROCESSES = Scope(
     "process",
     severity=Severity.SERVICE,
     content=frozenset({"arguments", "count"}),
+    is_started=True,
     evidence=frozenset({"counted"}),
     clauses={"count": _count, "restart_debt": restart_debt.clause},
     in_plan=_in_plan,

@@ -170,6 +170,10 @@ class Scope:
     """Attributes that explain what else differs, and are no part of the state themselves."""
     content: frozenset[str] = frozenset()
     """Attributes that may vary from one new machine to another; the others say what an object is and whose."""
+    started: frozenset[str] = frozenset()
+    """Attributes that say what has been started: a boot may start what a converge did not, or not what it did."""
+    is_started: bool = False
+    """Its objects are there because something was started."""
     names: Callable[[str, Callable[[str], str]], str] | None = None
     """The form of a key that machines may choose themselves, `form` being that of a name; None: they choose none."""
     after_machines: bool = True

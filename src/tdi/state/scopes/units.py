@@ -299,6 +299,7 @@ SYSTEMD = Scope(
     "systemd",
     "unit",
     severity=Severity.SERVICE,
+    started=frozenset({"active"}),
     causes=(
         Cause(
             lambda head: "enablement" in head.attributes and _masked(head),

@@ -41,6 +41,8 @@ class Witnesses:
     """What the twin differs in from machine a."""
     later: Sequence[Difference] = ()
     """What one of the machines differs in from itself a little later."""
+    boot: Sequence[Difference] = ()
+    """What the twin differs in from itself after its next boot."""
     written: Collection[str] = ()
     """Files that are no service's data although they lie among it: tasks wrote them."""
     one_machine: bool = False
@@ -67,7 +69,13 @@ def tell_apart(differences: Sequence[Difference], witnesses: Witnesses) -> Apart
         *sets(differences, witnesses.later, Witness.LATER),
     ]
     done = {each.difference for each in taken}
-    telling = _Telling(_by_place(witnesses.twin), _by_place(witnesses.later), _by_place(unsteady), witnesses.written)
+    telling = _Telling(
+        _by_place(witnesses.twin),
+        _by_place(witnesses.later),
+        _by_place(witnesses.boot),
+        _by_place(unsteady),
+        witnesses.written,
+    )
     left = []
     for difference in differences:
         if difference in done:
@@ -94,6 +102,20 @@ def may_vary(finding: Finding) -> bool:
     return scope.names(head.key, shape) != head.key or head.key.startswith(_COMES_AND_GOES)
 
 
+def may_come_of_a_boot(finding: Finding) -> bool:
+    """Whether a finding may be of a machine that has booted since it was provisioned, and one that has not."""
+    head = finding.differences[0]
+    if head.kind is Kind.CHANGED:
+        return not known(head.scope).started.isdisjoint(head.attributes)
+    return known(head.scope).is_started
+
+
+def _same_sides(name: str, difference: Difference, boot: Difference) -> bool:
+    """Whether machine a is as the twin was before its boot, and machine b as it was after."""
+    mine, twins = ((difference.a, difference.b), (boot.a, boot.b))
+    return all((one or {}).get(name) == (other or {}).get(name) for one, other in zip(mine, twins, strict=True))
+
+
 def shared_secrets(twin: Iterable[Difference], differences: Iterable[Difference]) -> Iterator[Difference]:
     """The secrets that machine a made for itself, and machine b has the same.
 
@@ -116,6 +138,7 @@ class _Telling:
 
     twin: Mapping[_Place, Difference]
     later: Mapping[_Place, Difference]
+    boot: Mapping[_Place, Difference]
     unsteady: Mapping[_Place, Difference]
     written: Collection[str]
 
@@ -138,6 +161,9 @@ class _Telling:
 
     def _of_existence(self, difference: Difference) -> Witness | None:
         """Who says that an object which one machine has comes and goes."""
+        boot = self.boot.get(_place(difference))
+        if boot and known(difference.scope).is_started and boot.kind is difference.kind:
+            return Witness.BOOT
         if difference.scope != "files":
             return None
         # A log that a server in production has not got is missing; one that it has got more may have come with time.
@@ -148,12 +174,15 @@ class _Telling:
         goes = later and later.kind is not Kind.CHANGED and difference.key.startswith(_COMES_AND_GOES)
         return Witness.LATER if goes else None
 
-    def _of_attribute(self, difference: Difference, name: str) -> Witness | None:
+    def _of_attribute(self, difference: Difference, name: str) -> Witness | None:  # noqa: PLR0911 (a return for each who speaks)
         """Who says that an attribute of an object that both machines have varies."""
         place = _place(difference)
         unsteady = self.unsteady.get(place)
         if unsteady and name in unsteady.attributes:
             return Witness.TWIN  # it is told of the new machines
+        if name in known(difference.scope).started:
+            boot = self.boot.get(place)
+            return Witness.BOOT if boot and _same_sides(name, difference, boot) else None
         if name not in known(difference.scope).content or "type" in difference.attributes:
             return None
         data = all((side or {}).get(DATA_OF) for side in (difference.a, difference.b))

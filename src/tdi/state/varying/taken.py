@@ -25,6 +25,7 @@ class Witness(StrEnum):
     DATA = "data"
     TWIN = "twin"
     LATER = "later"
+    BOOT = "boot"
     BACKUP = "backup"
     FLEET = "fleet"
 
@@ -33,6 +34,7 @@ _REASONS = {
     Witness.DATA: "a running service writes it",
     Witness.TWIN: "it varies between two new machines",
     Witness.LATER: "it changes while nobody acts",
+    Witness.BOOT: "a new machine is like this after its next boot",
     Witness.FLEET: "no two hosts agree on it",
     Witness.BACKUP: "Ansible keeps a copy of what it replaces, under a name of its own each time",
 }

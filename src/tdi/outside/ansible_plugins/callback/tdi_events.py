@@ -12,6 +12,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
+from ansible.playbook.handler import Handler
 from ansible.plugins.callback import CallbackBase
 from ansible.plugins.loader import action_loader
 
@@ -51,6 +52,19 @@ _SCOPES = {
 """Module → the scope of a record in which the things are that it acts on by name."""
 _FAILED_UNIT = re.compile(r"(?:Job for|Failed to (?:start|restart|reload)|systemctl status) \"?([\w@:.\\-]+\.\w+)")
 """How systemctl and maintainer scripts name a unit that failed."""
+_CHECKS = {
+    "assert",
+    "fail",
+    "uri",
+    "wait_for",
+    "wait_for_connection",
+    "command",
+    "shell",
+    "raw",
+    "script",
+    "validate_argument_spec",
+}
+"""Modules that fail for what they find, by themselves."""
 _AGAIN = "tdi: converge again"
 """The play between the first and the second converge (tdi.outside.ansible.AGAIN)."""
 
@@ -90,6 +104,12 @@ class CallbackModule(CallbackBase):
             facts["wrote"] = sorted(set(_made(task.action, values)))
         elif outcome == "ok" and not task.no_log:
             facts["about"] = sorted(set(_about(values)))[:_MOST_PATHS]
+        if isinstance(task, Handler):
+            facts["handler"] = True
+            if outcome == "skipped":
+                facts["when"] = _condition(values, task.when)
+        if outcome != "skipped" and (task.action.rpartition(".")[2] in _CHECKS or task.failed_when or task.check_mode):
+            facts["checks"] = True
         facts["seconds"] = time.monotonic() - self._began.get(task._uuid, time.monotonic())  # noqa: SLF001
         self._write("result", **facts)
 
@@ -205,6 +225,15 @@ def _units(action: str, values: Any, message: str) -> Iterator[str]:
     named = [thing for one in asked for thing in _named(action.rpartition(".")[2], one.get("module_args") or {})]
     units = [thing.partition(":")[2] for thing in named if thing.startswith("systemd:")]
     yield from dict.fromkeys([*units, *_FAILED_UNIT.findall(message)])
+
+
+def _condition(values: Any, when: Any) -> str:
+    """The condition that did not hold, as it is written: the one that the result names, else all that the task has."""
+    for one in (values, *(values.get("results") or ())):
+        if "false_condition" in one:
+            when = one["false_condition"]
+            break
+    return " and ".join(map(str, when if isinstance(when, list) else [when]))[:_LONGEST]
 
 
 def _is_path(value: Any) -> bool:

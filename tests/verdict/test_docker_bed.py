@@ -1,0 +1,110 @@
+"""How the real test bed runs Ansible: once for both machines, or once for each where that would not be the same."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tdi.machines.run import Run
+from tdi.outside.ansible import AnsibleSettings, Event, Outcome, Pass, second_gate
+from tdi.project import Project
+from tdi.verdict import docker_bed
+from tdi.verdict.docker_bed import DockerBed
+
+DONE = Pass(results=1)
+
+
+class Started:
+    """A run of Ansible that only notes what it was started with."""
+
+    def __init__(self, machines: Mapping[str, AnsibleSettings], gate: Path | None) -> None:
+        self.machines, self.gate = machines, gate
+
+    def outcome(self, observe: Callable[[Event], None]) -> Outcome:
+        observe(Event("play", {"name": "Converge"}, tuple(self.machines)))
+        return Outcome({name: [DONE] for name in self.machines}, recap=True, code=0, log=Path())
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Started]:
+    """The runs of Ansible that were started."""
+    runs: list[Started] = []
+
+    @contextmanager
+    def converging(machines: Mapping[str, AnsibleSettings], *_: Path, gate: Path | None = None) -> Iterator[Started]:
+        runs.append(Started(machines, gate))
+        yield runs[-1]
+
+    monkeypatch.setattr(docker_bed.ansible, "converging", converging)
+    return runs
+
+
+@pytest.fixture
+def bed(checkout: Project, tmp_path: Path) -> Callable[[], DockerBed]:
+    """The bed of this checkout, as far as it needs no engine."""
+
+    def call() -> DockerBed:
+        (tmp_path / "run").mkdir()
+        made = DockerBed(checkout, Run("0123", tmp_path / "run"))
+        made._settings = {machine.name: made._scenarios[machine.scenario].ansible for machine in made.machines}
+        return made
+
+    return call
+
+
+def test_one_run_is_of_both_machines(bed, started: list[Started]):
+    made = bed()
+    seen: list[Event] = []
+    with made.converging() as playbook:
+        (only,) = started
+        assert only.gate
+        assert list(only.machines) == [machine.name for machine in made.machines]
+        assert not only.gate.exists()
+        playbook.begin()
+        assert only.gate.exists()
+        playbook.begin_again(made.machines)
+        assert second_gate(only.gate).exists()
+        assert [list(each.passes) for each in playbook.outcomes(seen.append)] == [list(only.machines)]
+    assert len(seen) == 1
+
+
+def test_content_that_looks_at_other_hosts_has_a_run_for_each_machine(bed, checkout: Project, started: list[Started]):
+    tasks = checkout.root / "roles" / "nginx" / "tasks" / "main.yml"
+    tasks.write_text("- name: Once\n  ansible.builtin.command: id\n  run_once: true\n")
+    made = bed()
+    seen: list[Event] = []
+    fresh, upgrade = made.machines
+    with made.converging() as playbook:
+        assert [list(run.machines) for run in started] == [[fresh.name], [upgrade.name]]
+        playbook.begin()
+        gates = [run.gate for run in started if run.gate]
+        assert len({*gates}) == 2
+        assert all(gate.exists() for gate in gates)
+        playbook.begin_again([upgrade])
+        assert [second_gate(gate).exists() for gate in gates] == [False, True]
+        assert [list(each.passes) for each in playbook.outcomes(seen.append)] == [[fresh.name], [upgrade.name]]
+    assert sorted(event.machines for event in seen) == [(fresh.name,), (upgrade.name,)]
+
+
+def test_the_verify_playbook_runs_on_each_machine_whose_scenario_has_one(
+    bed, checkout: Project, monkeypatch: pytest.MonkeyPatch
+):
+    (checkout.scenario("upgrade") / "verify.yml").write_text("[]\n")
+    made = bed()
+    asked: list[tuple[list[str], str, dict[str, Any]]] = []
+
+    def converge(given: Mapping[str, AnsibleSettings], _work: Path, log: Path, **options: Any) -> Outcome:
+        asked.append((list(given), log.name, options))
+        assert all(each.playbook == checkout.scenario("upgrade") / "verify.yml" for each in given.values())
+        return Outcome({name: [DONE] for name in given}, recap=True, code=0, log=log)
+
+    monkeypatch.setattr(docker_bed.ansible, "converge", converge)
+    assert list(made.verify(made.machines)) == [made.machines[1].name]
+    assert asked == [([made.machines[1].name], "verify-upgrade.log", {"times": 1, "first": "verify"})]
+
+
+def test_where_no_scenario_has_a_verify_playbook_nothing_is_run(bed):
+    made = bed()
+    assert made.verify(made.machines) == {}
