@@ -35,7 +35,7 @@ def placed(root: Path, tmp_path: Path) -> Callable[..., dict[str, str]]:
         playbook = write(tmp_path / "converge.yml", f"- hosts: all\n  roles: [{', '.join(called)}]\n")
         required = tmp_path / "required"
         tree = Tree(
-            **{"root": root, "called": root.name, "required": required, "moved": {}, **words}, playbooks=(playbook,)
+            **{"root": root, "original": root, "required": required, "moved": {}, **words}, playbooks=(playbook,)
         )
         return placing.environment(tree, tmp_path / "links")
 
@@ -86,8 +86,11 @@ def test_a_playbook_that_calls_the_role_by_its_name_leaves_other_names_alone(pla
 
 def test_a_copy_goes_by_the_name_of_what_it_is_a_copy_of(placed, root: Path, tmp_path: Path):
     write(root / "tasks" / "main.yml")
-    placed("mysql", called="ansible-mysql")
+    found = placed("mysql", original=tmp_path / "elsewhere" / "ansible-mysql")
     assert links(tmp_path) == dict.fromkeys(("ansible-mysql", "mysql"), root)
+    # What people have beside a role is beside the original.
+    assert str(tmp_path / "elsewhere") in places(found)
+    assert str(root.parent) not in places(found)
 
 
 def test_roles_of_a_playbook_project_lie_where_they_are(placed, root: Path, tmp_path: Path):

@@ -44,7 +44,7 @@ def tree(tmp_path: Path) -> Path:
 @pytest.fixture
 def satisfy(tree: Path, tmp_path: Path) -> Callable[..., tuple[Path, list[str]]]:
     def call(*scenarios: Path) -> tuple[Path, list[str]]:
-        return requirements.satisfy(tree, scenarios, tmp_path / "kept")
+        return requirements.satisfy(tree, scenarios, tmp_path / "kept", tree.parent)
 
     return call
 
@@ -124,11 +124,11 @@ def test_what_is_missing_is_fetched_once(satisfy, tree: Path, galaxy: Program, c
 def test_what_would_be_fetched_can_be_asked_without_fetching_it(satisfy, tree: Path, tmp_path: Path, galaxy: Program):
     write(tree / "requirements.yml", "roles: [them.base]\ncollections: [us.tools, ansible.posix]\n")
     kept = tmp_path / "kept"
-    assert requirements.missing(tree, [], kept) == ["role them.base", "collection us.tools"]
+    assert requirements.missing(tree, [], kept, tree.parent) == ["role them.base", "collection us.tools"]
     assert not galaxy.calls
     assert not kept.exists()
     satisfy()
-    assert requirements.missing(tree, [], kept) == []
+    assert requirements.missing(tree, [], kept, tree.parent) == []
 
 
 def test_galaxy_is_asked_for_just_what_the_file_says(satisfy, tree: Path, tmp_path: Path):

@@ -40,7 +40,7 @@ def test_the_former_role_and_playbook_are_taken_from_history(former, repository:
     found = former(edit)
     tree = tmp_path / "tree" / "repository"
     assert found.state.project == Project(tree, repository.root / "artifacts")
-    assert found.state.called == "repository"
+    assert found.state.original == repository.root
     assert "Install" in (tree / "roles" / "nginx" / "tasks" / "main.yml").read_text()
     then, now = found.playbooks
     assert "hosts: all" in then.read_text()

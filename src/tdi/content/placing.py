@@ -19,10 +19,11 @@ _SYSTEM_COLLECTIONS = ("/usr/share/ansible/collections",)
 
 @dataclass(frozen=True)
 class Tree:
-    """A state of a project's content: where it lies, what its directory is called, and which playbooks are to run."""
+    """A state of a project's content: where it lies, and which playbooks are to run."""
 
     root: Path
-    called: str
+    original: Path
+    """The project itself, of which `root` may be a copy: by what it is called, and beside what it lies."""
     playbooks: tuple[Path, ...]
     required: Path
     """Where the required roles and collections are installed to (tdi.content.requirements)."""
@@ -47,7 +48,7 @@ def environment(tree: Tree, directory: Path) -> dict[str, str]:
         *([collection.directory / "roles"] if collection else []),
         *(playbook.parent / "roles" for playbook in tree.playbooks),
         tree.required / "roles",
-        *([tree.root.parent] if roles.is_role(tree.root) else []),
+        *([tree.original.parent] if roles.is_role(tree.root) else []),
         _HOME.expanduser() / "roles",
         *map(Path, _SYSTEM_ROLES),
     )
@@ -69,7 +70,7 @@ def _aliases(tree: Tree) -> Iterable[tuple[str, Path]]:
     yield from tree.moved.items()
     if not roles.is_role(tree.root):
         return
-    names = roles.names_of(tree.root, tree.called)
+    names = roles.names_of(tree.root, tree.original.name)
     called = {name for playbook in tree.playbooks for name in roles.called_by(playbook)}
     if not called & names:
         # What nobody else can be meant by: a name that the playbook calls and that no requirement brings.

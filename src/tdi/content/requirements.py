@@ -43,37 +43,45 @@ def names(tree: Path, scenarios: Sequence[Path] = ()) -> set[str]:
     return {each.name for each in _required(tree, scenarios) if each.kind == "role"}
 
 
-def satisfy(tree: Path, scenarios: Sequence[Path], kept: Path) -> tuple[Path, list[str]]:
+def satisfy(tree: Path, scenarios: Sequence[Path], kept: Path, beside: Path) -> tuple[Path, list[str]]:
     """Have everything that `tree` needs; what is not installed is fetched to a directory below `kept`.
 
-    `scenarios` are the directories of Molecule scenarios whose requirements count too. Returns the directory with
-    `roles` and `collections`, and what is to be said of it. Raises TdiError for what cannot be had.
+    `scenarios` are the directories of Molecule scenarios whose requirements count too; `beside` is what the project
+    lies in, where people have roles side by side. Returns the directory with `roles` and `collections`, and what is to
+    be said of it. Raises TdiError for what cannot be had.
     """
-    needed, directory, missing = _looked_at(tree, scenarios, kept)
-    beside = [scenario / "roles" for scenario in scenarios]
+    needed, directory, missing = _looked_at(tree, scenarios, kept, beside)
+    near = _near(scenarios, beside)
     if not missing:
         there = [f"{each.kind} {each.name}" for each in needed]
         return directory, [f"Requirements are satisfied: {', '.join(there)}"] if there else []
     with only_one(f"requirements-{directory.name}", "another run fetches the same requirements"):
         for each in missing:
-            if not _is_there(each, tree, directory, beside):
+            if not _is_there(each, tree, directory, near):
                 _fetch(each, directory)
-    _no_circle(tree, [directory / "roles", *beside])
+    _no_circle(tree, [directory / "roles", *near])
     return directory, []
 
 
-def missing(tree: Path, scenarios: Sequence[Path], kept: Path) -> list[str]:
+def missing(tree: Path, scenarios: Sequence[Path], kept: Path, beside: Path) -> list[str]:
     """What `satisfy` would fetch, by its name."""
-    return [f"{each.kind} {each.name}" for each in _looked_at(tree, scenarios, kept)[2]]
+    return [f"{each.kind} {each.name}" for each in _looked_at(tree, scenarios, kept, beside)[2]]
 
 
-def _looked_at(tree: Path, scenarios: Sequence[Path], kept: Path) -> tuple[list[Required], Path, list[Required]]:
+def _near(scenarios: Sequence[Path], beside: Path) -> list[Path]:
+    """Where roles may lie that come with the project, and are not in it."""
+    return [*(scenario / "roles" for scenario in scenarios), beside]
+
+
+def _looked_at(
+    tree: Path, scenarios: Sequence[Path], kept: Path, beside: Path
+) -> tuple[list[Required], Path, list[Required]]:
     """What is needed, where it would be fetched to, and what of it is not there."""
     needed = _required(tree, scenarios)
     key = hashlib.sha256(yaml.safe_dump([[each.kind, each.said] for each in needed]).encode()).hexdigest()[:16]
-    beside = [scenario / "roles" for scenario in scenarios]
-    _no_circle(tree, [kept / key / "roles", *beside])
-    gone = [each for each in needed if not _is_there(each, tree, kept / key, beside)]
+    near = _near(scenarios, beside)
+    _no_circle(tree, [kept / key / "roles", *near])
+    gone = [each for each in needed if not _is_there(each, tree, kept / key, near)]
     return needed, kept / key, gone
 
 
@@ -145,13 +153,12 @@ def _of_meta(role: Path) -> list[Required]:
     return [each for each in found if "{" not in each.name and each.name.count(".") < 2]  # noqa: PLR2004 (namespace.collection.role)
 
 
-def _is_there(each: Required, tree: Path, directory: Path, beside: Iterable[Path]) -> bool:
-    """Whether something is installed: in the project, `beside` a playbook of it, or where Ansible looks by itself."""
+def _is_there(each: Required, tree: Path, directory: Path, near: Iterable[Path]) -> bool:
+    """Whether something is installed: in the project, `near` it, or where Ansible looks by itself."""
     if each.kind == "role":
         places = [
-            *beside,
+            *near,
             tree / "roles",
-            tree.parent,
             directory / "roles",
             *(Path(p).expanduser() / "roles" for p in _PLACES),
         ]

@@ -98,7 +98,7 @@ class _Former:
         """As it stood at `before`, below `directory`: with the playbook of that time, else with the present one."""
         current = upgrade.ansible.playbook
         stood = history.as_it_stood(project, before, [current], directory)
-        state = playing.State(Project(stood.root, project.artifacts), project.root.name, stood.moved)
+        state = playing.State(Project(stood.root, project.artifacts), before.repository or project.root, stood.moved)
         root = project.root.resolve()
         then = stood.root / current.relative_to(root) if current.is_relative_to(root) else current
         return cls(state, tuple(dict.fromkeys([then, current] if then.is_file() else [current])))

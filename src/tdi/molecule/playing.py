@@ -23,15 +23,15 @@ class State:
 
     project: Project
     """Where the content lies."""
-    called: str
-    """What the project's directory is called; a copy of it lies elsewhere."""
+    original: Path
+    """The project itself, of which that may be a copy: by what it is called, and beside what it lies."""
     moved: Mapping[str, Path] = field(default_factory=dict)
     """Roles that lie elsewhere in this state than their name says."""
 
 
-def as_checked_out(project: Project, called: str | None = None) -> State:
-    """The content as it is in the project."""
-    return State(project, called or project.root.name)
+def as_checked_out(project: Project, original: Path | None = None) -> State:
+    """The content as it is in the project, which may be a copy of `original`."""
+    return State(project, original or project.root)
 
 
 def settings(
@@ -52,10 +52,11 @@ def environment(state: State, of: Scenario, given: AnsibleSettings, directory: P
     """The environment variables of the content, of the project's ansible.cfg, and of the scenario, which come last."""
     project = state.project
     playbooks = tuple(path for path in (of.prepare, given.playbook, of.verify) if path)
-    required, told = requirements.satisfy(project.root, _scenarios(of, playbooks), project.artifacts / "requirements")
+    kept, beside = project.artifacts / "requirements", state.original.parent
+    required, told = requirements.satisfy(project.root, _scenarios(of, playbooks), kept, beside)
     for line in told:
         _say_once(line)
-    tree = Tree(project.root, state.called, playbooks, required, state.moved)
+    tree = Tree(project.root, state.original, playbooks, required, state.moved)
     configured = ansible_cfg.variables_of(given.config) if given.config else set()
     usual = {**ansible.FOR_MACHINES, **ansible_cfg.read(project.root / "ansible.cfg")}
     placed = placing.environment(tree, directory)
@@ -84,7 +85,8 @@ def missing_requirements(project: Project) -> list[str]:
     """What a verdict would fetch before it begins. Raises TdiError for files that cannot be used."""
     of = scenario.load(project, scenario.NAMES[0])
     playbooks = tuple(path for path in (of.prepare, of.ansible.playbook, of.verify) if path)
-    return requirements.missing(project.root, _scenarios(of, playbooks), project.artifacts / "requirements")
+    kept, beside = project.artifacts / "requirements", project.root.parent
+    return requirements.missing(project.root, _scenarios(of, playbooks), kept, beside)
 
 
 def _scenarios(of: Scenario, playbooks: tuple[Path, ...]) -> list[Path]:

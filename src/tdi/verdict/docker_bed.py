@@ -83,7 +83,7 @@ class DockerBed:
         self._settings: dict[str, ansible.AnsibleSettings] = {}
 
     def images(self) -> Images:
-        state, directory = playing.as_checked_out(self._project, self._called), self._run.directory / "content"
+        state, directory = playing.as_checked_out(self._project, self._original), self._run.directory / "content"
         self._settings = {
             machine.name: playing.settings(state, self._scenarios[machine.scenario], directory)
             for machine in self.machines
@@ -107,10 +107,10 @@ class DockerBed:
             yield
 
     @property
-    def _called(self) -> str:
-        """What the project's directory is called; a copy of it may lie elsewhere."""
+    def _original(self) -> Path:
+        """The project itself, of which this may be a copy."""
         before = self._before
-        return (before.repository if before and before.repository else self._project.root).name
+        return before.repository if before and before.repository else self._project.root
 
     def _copied(self) -> dict[str, Any]:
         before = self._before
