@@ -73,14 +73,21 @@ def remove_run(run_id: str) -> None:
 
 
 @contextmanager
-def one(name: str, image: str, options: Iterable[str], run_id: str) -> Iterator[str]:
-    """A booted machine for the length of a `with` block."""
+def booting(name: str, image: str, options: Iterable[str], run_id: str) -> Iterator[str]:
+    """A machine that has been started, for the length of a `with` block."""
     docker.run_detached(name, image, tuple(options), labels(run_id))
     try:
-        docker.wait_until_booted(name)
         yield name
     finally:
         docker.remove([name])
+
+
+@contextmanager
+def one(name: str, image: str, options: Iterable[str], run_id: str) -> Iterator[str]:
+    """A booted machine for the length of a `with` block."""
+    with booting(name, image, options, run_id):
+        docker.wait_until_booted(name)
+        yield name
 
 
 def journal(name: str, unit: str) -> list[str]:

@@ -53,18 +53,24 @@ def record(project: Project, base: BaseImage, label: str, file: Path, booted: Pa
     run_id = lifecycle.this_run()
     settings = scenario.load(project, FRESH)
     machine = Machine(f"tdi-{run_id}-{lifecycle.new_run_id()}-{label}", label, FRESH, Part.NEW)
+    log = project.artifacts / f"{label}-for-comparison.log"
+    log.unlink(missing_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="tdi-ansible-") as work,
-        lifecycle.one(machine.name, base.id, settings.options, run_id),
+        lifecycle.booting(machine.name, base.id, settings.options, run_id),
     ):
-        log = project.artifacts / f"{label}-for-comparison.log"
-        log.unlink(missing_ok=True)
         directory = Path(work)
         state = playing.as_checked_out(project)
         host = TWIN_HOST if label == TWIN else None
         given = {machine.name: playing.settings(state, settings, directory / "content", host=host)}
-        playing.prepare(given, settings, directory, log)
-        outcome = ansible.converge(given, directory, log, times=1 if label == TWIN else 2)
+        gate, times = directory / "may-begin", 1 if label == TWIN else 2
+        # Ansible starts while the machine boots.
+        with ansible.converging(given, directory / "converge", log, times=times, gate=gate) as running:
+            docker.wait_until_booted(machine.name)
+            playing.prepare(given, settings, directory / "prepare", log.with_stem(f"{log.stem}-prepare"))
+            gate.touch()
+            ansible.second_gate(gate).touch()
+            outcome = running.outcome()
         last = outcome.passes[machine.name][-1]
         if last.failure or outcome.code or not outcome.recap:
             raise _failed(machine, base, last.failure, log)
