@@ -34,7 +34,7 @@ from package_groups import GROUPS, Group, chosen
 from using import active_services, failed_units, use
 
 from tdi.errors import ExitCode, TdiError
-from tdi.images import base_image, production
+from tdi.images import base_image, provisioning
 from tdi.machines import lifecycle
 from tdi.machines.run import new_run
 from tdi.molecule import scenario
@@ -157,7 +157,7 @@ class Bench:
 
     def image(self, group: Group) -> str:
         """The image with the packages of a group, each as it is now and as it was released. Raises TdiError."""
-        words = {"apt": " ".join(APT), "packages": " ".join(group.packages), "pin": production.PIN_FILE}
+        words = {"apt": " ".join(APT), "packages": " ".join(group.packages), "pin": provisioning.PIN_FILE}
         text = ARCHIVES.format(lists=self.lists, **words)
         labels = {f"{LABEL}.group": f"{self.run_id}-{group.name}"}
         return _built(text, f"tdi-packages:{self.run_id}-{group.name}", labels, self.directory / group.name)
@@ -170,7 +170,7 @@ class Bench:
 def _built(dockerfile: str, tag: str, labels: dict[str, str], context: Path) -> str:
     context.mkdir(exist_ok=True)
     (context / "Dockerfile").write_text(dockerfile, encoding="utf-8")
-    (context / "release-only").write_text(production.RELEASE_ONLY, encoding="utf-8")
+    (context / "release-only").write_text(provisioning.RELEASE_ONLY, encoding="utf-8")
     log = context.with_suffix(".log")
     ours = {docker.LABEL: "image", base_image.ROLE_LABEL: "packages", **labels}
     try:
@@ -207,10 +207,10 @@ class Machines:
         """A machine that has been in production since the platform was released."""
         with lifecycle.one(self._called(UPGRADED), self.image, self.bench.options, self.bench.run_id) as machine:
             at_boot = active_services(machine)
-            feed = production.RELEASE_ONLY.encode()
-            process.run(["docker", "exec", "--interactive", machine, "tee", production.PIN_FILE], feed=feed)
+            feed = provisioning.RELEASE_ONLY.encode()
+            process.run(["docker", "exec", "--interactive", machine, "tee", provisioning.PIN_FILE], feed=feed)
             self._install(machine)
-            docker.execute(machine, ["rm", production.PIN_FILE])
+            docker.execute(machine, ["rm", provisioning.PIN_FILE])
             use(machine, active_services(machine) - at_boot, self.group.use)
             upgraded = docker.execute(machine, [*APT, "dist-upgrade"], check=False, timeout=1200)
             if not upgraded.ok:

@@ -74,6 +74,11 @@ class Project:
         return next((file for file in places if file.is_file()), places[1])
 
     @property
+    def registry(self) -> str | None:
+        """The repository of published production images, or None where the project has none."""
+        return settings.registry()
+
+    @property
     def records(self) -> Path:
         """Where the records of machines are kept between steps and runs."""
         return self.artifacts / "records"

@@ -20,9 +20,19 @@ def production_image() -> str | None:
     return os.environ.get("TDI_PRODUCTION_IMAGE") or None
 
 
-def from_revision() -> str | None:
-    """TDI_FROM: the revision that production was provisioned from, or None for what the history says."""
-    return os.environ.get("TDI_FROM") or None
+def from_revisions() -> tuple[str, ...]:
+    """TDI_FROM: where production comes from, a word for each past; nothing for what the history says."""
+    return tuple((os.environ.get("TDI_FROM") or "").replace(",", " ").split())
+
+
+def past() -> str | None:
+    """TDI_PAST: the one past to upgrade from, or None for all that the project has."""
+    return os.environ.get("TDI_PAST") or None
+
+
+def registry() -> str | None:
+    """TDI_REGISTRY: the repository of published production images, or None where the environment names none."""
+    return os.environ.get("TDI_REGISTRY") or None
 
 
 def strategy() -> str | None:

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tdi import settings
 from tdi.content import roles
 from tdi.errors import TdiError
 from tdi.outside import git
@@ -47,23 +46,12 @@ class Former:
 def before_the_change(project: Project) -> Before:
     """The revision that production was provisioned from.
 
-    It is what TDI_FROM names. Else, for a role or a collection, which people deploy by release, the last release before
-    the change; else the tip of main for a branch or a dirty tree, the first parent for a clean main. Where there is
-    none (no git, a shallow clone, the first commit, a revision without the role), the role as checked out is taken,
-    and `reason` says so. Raises TdiError where TDI_FROM names no revision.
+    For a role or a collection, which people deploy by release, it is the last release before the change; else the tip
+    of main for a branch or a dirty tree, the first parent for a clean main. Where there is none (no git, a shallow
+    clone, the first commit, a revision without the role), the role as checked out is taken, and `reason` says so.
     """
-    root, named = project.root, settings.from_revision()
+    root = project.root
     head = git.commit(root, "HEAD") if git.top(root) else None
-    if named:
-        found = git.commit(root, named) if head else None
-        if found is None or head is None:
-            raise TdiError(
-                f"Production cannot be taken from {named}: there is no such revision here.",
-                "Name a tag, a branch or a commit (git tag; git fetch --tags).",
-            )
-        if not _has_content(project, found, head):
-            raise TdiError(f"Production cannot be taken from {named}: the role is not in that revision.")
-        return Before(found, f"{named}, as asked for")
     if head is None:
         return Before(None, f"no git history here: {_ITSELF}")
     before = _last_release(project, head) or _from_main(root, head)
@@ -72,15 +60,57 @@ def before_the_change(project: Project) -> Before:
     return before
 
 
-def _last_release(project: Project, head: str) -> Before | None:
-    if not (roles.is_role(project.root) or (project.root / "galaxy.yml").is_file()):
-        return None
+def named(project: Project, word: str) -> Before:
+    """The state of the content at the revision that `word` names: a tag, a branch or a commit.
+
+    Raises TdiError where there is no such revision, or no content in it.
+    """
+    root = project.root
+    head = git.commit(root, "HEAD") if git.top(root) else None
+    found = git.commit(root, word) if head else None
+    if found is None or head is None:
+        raise TdiError(
+            f"Production cannot be taken from {word}: there is no such revision here.",
+            "Name a tag, a branch or a commit (git tag; git fetch --tags).",
+        )
+    if not _has_content(project, found, head):
+        raise TdiError(f"Production cannot be taken from {word}: the role is not in that revision.")
+    return Before(found, f"{word}, as asked for")
+
+
+def knows(project: Project, word: str) -> bool:
+    """Whether `word` names a revision of the project's history."""
+    return git.top(project.root) is not None and git.commit(project.root, word) is not None
+
+
+def releases(project: Project) -> list[tuple[str, Before]]:
+    """The tag and state of each release before the change, oldest first: those that the history of HEAD has.
+
+    A revision without the content is left out; the one that is checked out is no past, unless it was changed since.
+    """
+    head = git.commit(project.root, "HEAD") if git.top(project.root) else None
+    if head is None:
+        return []
+    found = sorted(_releases(project, head))
+    return [
+        (tag, Before(commit, f"the release {tag}")) for _, tag, commit in found if _has_content(project, commit, head)
+    ]
+
+
+def _releases(project: Project, head: str) -> list[tuple[tuple[int, ...], str, str]]:
+    """Number, tag and commit of each release before the change."""
     clean = not git.is_dirty(project.root, _WHAT_COUNTS)
-    found = [
+    return [
         (tuple(int(part or 0) for part in match.groups()), tag, commit)
         for tag, commit in git.releases(project.root, head)
         if (match := _RELEASE.fullmatch(tag)) and not (clean and commit == head)
     ]
+
+
+def _last_release(project: Project, head: str) -> Before | None:
+    if not (roles.is_role(project.root) or (project.root / "galaxy.yml").is_file()):
+        return None
+    found = _releases(project, head)
     if not found:
         return None
     _, tag, commit = max(found)

@@ -54,6 +54,8 @@ class AnsibleSettings:
     inventory: Inventory
     environment: Mapping[str, str]
     playbook: Path
+    extra_vars: Mapping[str, Any] = field(default_factory=dict)
+    """Variables that outweigh all others."""
 
     def agrees_with(self, other: "AnsibleSettings") -> bool:
         """Whether one run can serve both machines: all but the owner and the host's name is the same."""
@@ -219,6 +221,9 @@ def converging(
         "ANSIBLE_NOCOLOR": "1",
     }
     command = [_program("ansible-playbook"), "--inventory", "inventory", f"{first}.yml"]
+    if any_of_them.extra_vars:
+        (work / "extra-vars.yml").write_text(yaml.safe_dump(dict(any_of_them.extra_vars)), encoding="utf-8")
+        command += ["--extra-vars", "@extra-vars.yml"]
     with process.started(command, env=variables, cwd=work, log=log) as program:
         yield Converging(program, reader, log)
 

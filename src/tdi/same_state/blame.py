@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from tdi.errors import TdiError
-from tdi.images import production
+from tdi.images import provisioning
 from tdi.machines import manifest
 from tdi.machines.machine import Machine
 from tdi.outside import docker, git
@@ -65,7 +65,7 @@ def blame_for(project: Project, new: str, machine: Machine, names: Names) -> Cal
     """
     wrote = kept_records.read_wrote(project)
     labels = docker.image_facts(docker.image_of(machine.name))["Config"]["Labels"] or {}
-    former: dict[str, str] = json.loads(labels.get(production.WROTE_LABEL, "{}"))
+    former: dict[str, str] = json.loads(labels.get(provisioning.WROTE_LABEL, "{}"))
     revision = labels.get("tdi.revision", "")
     history: list[History | None] = []
 
