@@ -116,7 +116,7 @@ def _provisioning(
 
 
 def _refuse_unknown_variables(past: Past, what: Provisioning) -> None:
-    """Raises TdiError for a variable that nothing in the content of that time has in its text: it would change nothing."""
+    """Raises TdiError for a variable that no text of the content of that time has: it would change nothing."""
     if not past.variables:
         return
     text = "\n".join(_texts(what))
@@ -125,7 +125,7 @@ def _refuse_unknown_variables(past: Past, what: Provisioning) -> None:
             where = f" ({what.revision[:7]})" if what.revision else ""
             raise TdiError(
                 f"{past.file} sets {name}, which nothing of the role as it was then{where} has.",
-                "Correct the name, remove it, or say which revision these settings are of (tdi_past: {from: REVISION}).",
+                "Correct the name, remove it, or say of which revision the settings are (tdi_past: {from: REVISION}).",
             )
 
 

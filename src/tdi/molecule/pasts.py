@@ -94,7 +94,7 @@ def of_verdict(project: Project, asked: Sequence[str] = (), before: Before | Non
 
 
 def of_molecule(project: Project) -> Past:
-    """The past that `molecule test -s upgrade` starts from: TDI_PAST or TDI_FROM name it, else it is the default one."""
+    """The past that `molecule test -s upgrade` starts from: what TDI_PAST or TDI_FROM name, else the default one."""
     if settings.from_revisions() or settings.past():
         found = of_verdict(project)
         if len(found) > 1:

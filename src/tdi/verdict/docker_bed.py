@@ -16,7 +16,7 @@ from tdi.machines import lifecycle
 from tdi.machines.machine import Machine, Part
 from tdi.machines.manifest import Manifest, in_force
 from tdi.machines.run import Run
-from tdi.molecule import playing, scenario
+from tdi.molecule import pasts, playing, scenario
 from tdi.outside import ansible, docker, pytest_run
 from tdi.outside.files import write_atomically
 from tdi.project import Project, kept
@@ -89,7 +89,7 @@ class DockerBed:
             for machine in self.machines
         }
         base = base_image.ensure(self._project)
-        image = production.ensure(self._project, base, self._before)
+        image = production.ensure(self._project, base, pasts.default(self._project, self._before))
         self._images = {"base": base.id, "production": image.id}
         provenance = {
             "base_image": f"{base.name} from {base.origin} ({base.reason})",

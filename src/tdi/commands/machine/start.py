@@ -5,7 +5,7 @@ import click
 from tdi.images import base_image, production
 from tdi.machines import lifecycle
 from tdi.machines.machine import Part
-from tdi.molecule import scenario
+from tdi.molecule import pasts, scenario
 from tdi.outside import docker
 from tdi.project import Project
 from tdi.same_state import kept_records
@@ -21,7 +21,7 @@ def command(name: str) -> None:
     said = f"{base.name} from {base.origin} ({base.reason})"
     image = base.id
     if found.of_machine.part is Part.UPGRADED:
-        former = production.ensure(project, base)
+        former = production.ensure(project, base, pasts.of_molecule(project))
         image, said = former.id, f"{former.name} ({former.source})"
     docker.remove([found.machine])  # one that a command before this one left
     lifecycle.start(found.of_machine, image, found.options, lifecycle.this_run(scenario.PLAIN_RUN))
