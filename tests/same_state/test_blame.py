@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from conftest import Repository
-from tdi.images import production
+from tdi.images import provisioning
 from tdi.machines import manifest
 from tdi.machines.machine import Machine, Part
 from tdi.machines.manifest import Manifest
@@ -75,7 +75,7 @@ class Role:
         project: Project | None = None,
     ) -> str | None:
         """What is said of a finding, where production was provisioned at `revision` and `wrote` was written then."""
-        labels = {"tdi.revision": revision, production.WROTE_LABEL: json.dumps(wrote or {})}
+        labels = {"tdi.revision": revision, provisioning.WROTE_LABEL: json.dumps(wrote or {})}
         monkeypatch.setattr(docker, "image_of", lambda _: "image")
         monkeypatch.setattr(docker, "image_facts", lambda _: {"Config": {"Labels": labels}})
         return blame.blame_for(project or self.repository.project(), "fresh", MACHINE, Names("new", "upgraded"))(group)

@@ -97,7 +97,7 @@ def test_records_of_a_run_are_kept_apart_while_it_runs_and_replace_the_former_on
     stale.write_text("{}")
     with apart(checkout, tmp_path), project.kept(tmp_path / "apart", checkout.records):
         assert kept_records.path_of(checkout, "fresh") == tmp_path / "apart" / "fresh.json"
-        assert kept_records.read_comparison(checkout) is None
+        assert kept_records.read_comparison(checkout, "upgrade") is None
         kept_records.path_of(checkout, "fresh").write_text("new")
         kept_records.path_of(checkout, "upgrade", kept_records.BEFORE).write_text("before")
         assert kept.exists()
@@ -143,8 +143,8 @@ def test_the_comparison_that_the_verifier_wrote_is_read_as_what_it_was(
     document = {"result": result, "findings": [FINDING.as_json()], "not_compared": gone, "from_bases": [{}, {}]}
     kept_records.comparison_path(checkout).parent.mkdir(parents=True)
     kept_records.comparison_path(checkout).write_text(json.dumps({**document, "problems": ["Nothing needs it."]}))
-    assert kept_records.read_comparison(checkout) == found
+    assert kept_records.read_comparison(checkout, "upgrade") == found
 
 
 def test_where_no_comparison_was_made_there_is_none(checkout: Project):
-    assert kept_records.read_comparison(checkout) is None
+    assert kept_records.read_comparison(checkout, "upgrade") is None

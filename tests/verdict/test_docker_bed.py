@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tdi.machines.run import Run
+from tdi.molecule.pasts import DEFAULT, Past
 from tdi.outside.ansible import AnsibleSettings, Event, Outcome, Pass, second_gate
 from tdi.project import Project
 from tdi.verdict import docker_bed
@@ -47,7 +48,7 @@ def bed(checkout: Project, tmp_path: Path) -> Callable[[], DockerBed]:
 
     def call() -> DockerBed:
         (tmp_path / "run").mkdir()
-        made = DockerBed(checkout, Run("0123", tmp_path / "run"))
+        made = DockerBed(checkout, Run("0123", tmp_path / "run"), [Past(DEFAULT)])
         made._settings = {machine.name: made._scenarios[machine.scenario].ansible for machine in made.machines}
         return made
 

@@ -292,7 +292,7 @@ def test_a_failing_test_of_no_machine_is_not_lost():
 
 def compared(found: Found | None, *failed: str) -> Found:
     tests = tuple(OneTest(SAME_STATE_TEST, UPGRADE.name, "failed", said, said) for said in failed)
-    return judging.same_state(found, Verification(tests, (), 1, Path("log")))
+    return judging.same_state(found, Verification(tests, (), 1, Path("log")), UPGRADE)
 
 
 def test_the_comparison_that_the_verifier_wrote_is_the_verdicts():
@@ -519,10 +519,10 @@ def differing(attribute: str) -> Found:
     ],
 )
 def test_a_handler_that_was_skipped_is_told_where_it_may_be_why(tested: Ended, found: Found, detail: str):
-    assert judging.with_skipped_handlers(tested, SKIPPED, found) == Ended(tested.result, detail)
+    assert judging.with_skipped_handlers(tested, SKIPPED, [found]) == Ended(tested.result, detail)
 
 
 @pytest.mark.parametrize("result", [Result.PASS, Result.FAIL])
 def test_where_no_handler_was_skipped_nothing_is_told_of_one(result: Result):
     tested = Ended(result, "said", ("a log",))
-    assert judging.with_skipped_handlers(tested, DONE, differing("restart_debt")) is tested
+    assert judging.with_skipped_handlers(tested, DONE, [differing("restart_debt")]) is tested

@@ -108,8 +108,8 @@ class NotesOnly:
     def keep_wrote(self, wrote: Wrote) -> None:
         self.note(f"keep what {' '.join(wrote.tasks)} wrote")
 
-    def comparison(self) -> Found | None:
-        self.note("read the comparison")
+    def comparison(self, machine: Machine) -> Found | None:
+        self.note(f"read the comparison of {machine.label}")
         return self.found
 
     def foresee(self) -> None:
@@ -124,8 +124,8 @@ class NotesOnly:
         with RecordFile(files[0]) as once, RecordFile(files[1]) as twice:
             return compare(once, twice)
 
-    def plan(self) -> Plan | None:
-        self.note("plan")
+    def plan(self, machine: Machine) -> Plan | None:
+        self.note(f"plan of {machine.label}")
         return Plan((), ("packages",))
 
     def trouble(self, machine: Machine) -> str | None:
@@ -229,9 +229,9 @@ def test_a_pass_asks_for_everything_once_and_in_order(bed: NotesOnly):
     ]
     assert taken.notes[taken.notes.index("converge again") :] == [
         *("converge again", "foresee a twin", "keep what fresh upgrade wrote"),
-        *("test fresh upgrade, and compare", "verify playbook on fresh upgrade", "read the comparison"),
+        *("test fresh upgrade, and compare", "verify playbook on fresh upgrade", "read the comparison of upgrade"),
         *("compare fresh with its second run", "compare upgrade with its second run"),
-        *("plan", "pytest is over", "ansible is over", "records kept"),
+        *("plan of upgrade", "pytest is over", "ansible is over", "records kept"),
     ]
 
 
@@ -284,10 +284,10 @@ def test_a_machine_that_works_is_tested_where_the_other_was_not_converged_and_co
     bed.passes[FRESH.name] = [FAILED]
     taken = take(bed)
     assert "test upgrade, compare later" in taken.notes
-    assert "read the comparison" not in taken.notes
+    assert "read the comparison of upgrade" not in taken.notes
     assert "compare upgrade with its second run" in taken.notes
     assert "compare fresh with its second run" not in taken.notes
-    assert "plan" in taken.notes
+    assert "plan of upgrade" in taken.notes
     assert taken.verdict.kind is Class.BREAKS_NEW
     assert taken.verdict.machines["upgrade"].results[Step.VERIFY] is Result.PASS
     assert taken.verdict.same_state == Found(not_compared="only one machine got as far as its record")

@@ -51,12 +51,14 @@ def annotations(results: Results, tree: Tree) -> Iterator[Annotation]:
         return
     failed = [each for each in results.machines if each.result is Result.FAIL]
     yield from (_of_machine(each, tree) for each in failed)
-    if results.comparison:
-        for finding in results.comparison.findings:
+    comparisons = [each for each in (results.comparison, *results.further.values()) if each]
+    if comparisons:
+        # What several pasts have in common is one thing to mend.
+        for finding in {finding.id: finding for each in comparisons for finding in each.findings}.values():
             message = f"{finding.why}\n→ {finding.action}\n[{finding.id}, owner {finding.owner}]"
             title = f"tdi: {finding.severity}: {finding.scope} {finding.key}"
             yield Annotation(title, message, tree.place(finding.why))
-        for problem in results.comparison.problems:
+        for problem in dict.fromkeys(problem for each in comparisons for problem in each.problems):
             yield Annotation("tdi: rules of the comparison", problem)
     elif not failed:
         yield Annotation(f"tdi: {kind}", "\n".join(results.damaged) or "The log of the step says more.")

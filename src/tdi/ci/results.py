@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ from tdi.state.finding import Finding, Kind
 from tdi.state.plan import Plan, Step
 from tdi.state.varying.taken import Varying
 from tdi.verdict import outcome
-from tdi.verdict.outcome import SCHEMA, Class, Result
+from tdi.verdict.outcome import SCHEMA, Class, Result, past_of
 
 VERDICT = "verdict.json"
 PLAN = "records/plan.json"
@@ -24,8 +24,8 @@ _KINDS = {"add": Kind.ONLY_B, "remove": Kind.ONLY_A, "change": Kind.CHANGED}
 _WRONG = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What reading a document that is not as it should be raises."""
 
-_NEW = "fresh"
-"""The label of the new machine (the contract of verdict.json)."""
+_NEW, _UPGRADED = "fresh", "upgrade"
+"""The labels of the machines (the contract of verdict.json)."""
 
 _T = TypeVar("_T")
 
@@ -60,6 +60,11 @@ class Results:
     """Why there is no verdict, or why the same state is not known."""
     plan: Plan | None = None
     comparison: Comparison | None = None
+    """Of the first past, as the plan."""
+    further: Mapping[str, Comparison] = field(default_factory=dict)
+    """Those of further pasts, by their names."""
+    classes: Mapping[str, Class] = field(default_factory=dict)
+    """The class of each past, where there are several."""
     damaged: tuple[str, ...] = ()
     """What should be there and could not be read, a sentence each."""
 
@@ -75,13 +80,19 @@ def read(artifacts: Path) -> Results:
     if found is None:
         return Results(Class.COULD_NOT_RUN, cause=f"{' '.join(damaged)} The log of the step says more.")
     plan = comparison = None
-    if any(machine.recorded for machine in found.machines if machine.label != _NEW):
-        plan = _read(artifacts / PLAN, PLAN, _plan, damaged)
-    if found.machines and all(machine.recorded for machine in found.machines):
-        comparison = _read(artifacts / COMPARISON, COMPARISON, _comparison, damaged)
-    return Results(
-        found.kind, found.platform, found.seconds, found.machines, found.cause, plan, comparison, tuple(damaged)
-    )
+    further: dict[str, Comparison] = {}
+    whole = any(machine.recorded for machine in found.machines if machine.label == _NEW)
+    upgraded = [machine for machine in found.machines if machine.label != _NEW]
+    for machine in upgraded[:1]:
+        if machine.recorded:
+            plan = _read(artifacts / PLAN, PLAN, _plan, damaged)
+            comparison = _read(artifacts / COMPARISON, COMPARISON, _comparison, damaged) if whole else None
+    for machine in upgraded[1:]:
+        if machine.recorded and whole:
+            name = COMPARISON.replace(".json", f"-{past_of(machine.label)}.json")
+            read_too = _read(artifacts / name, name, _comparison, damaged)
+            further |= {past_of(machine.label): read_too} if read_too else {}
+    return replace(found, plan=plan, comparison=comparison, further=further, damaged=tuple(damaged))
 
 
 def _read(file: Path, name: str, parse: Callable[[Any], _T], damaged: list[str]) -> _T | None:
@@ -100,13 +111,16 @@ def _read(file: Path, name: str, parse: Callable[[Any], _T], damaged: list[str])
 def _verdict(said: Any) -> Results:
     if said["schema"] != SCHEMA:
         raise ValueError(said["schema"])
-    machines = (_machine(label, part) for label, part in said.items() if isinstance(part, dict) and "step" in part)
+    pasts = said.get("pasts") or {}
+    parts = {_NEW: said[_NEW], **{label: each[_UPGRADED] for label, each in pasts.items()}} if pasts else said
+    machines = (_machine(label, part) for label, part in parts.items() if isinstance(part, dict) and "step" in part)
     return Results(
         Class(said["class"]),
         str(said.get("platform") or ""),
         float(said.get("seconds", {}).get("total", 0)),
         tuple(machines),
         str(said.get("detail") or ""),
+        classes={past_of(label): Class(each["class"]) for label, each in pasts.items()},
     )
 
 

@@ -44,6 +44,9 @@ def _parts(results: Results, room: int) -> Iterator[str]:
     yield f"## {_SYMBOLS.get(kind, '❌')} {escape(f'{kind}: {MEANINGS[kind]}')}\n"
     if results.platform:
         yield f"{escape(f'{results.platform}, {results.seconds:.0f} s')}\n"
+    if results.classes:
+        rows = (f"| {escape(name)} | {escape(kind.value)} |\n" for name, kind in results.classes.items())
+        yield f"| past | class |\n|---|---|\n{''.join(rows)}"
     if results.machines:
         yield _steps(results.machines)
     for said in filter(None, (results.cause, *results.damaged)):
@@ -56,6 +59,9 @@ def _parts(results: Results, room: int) -> Iterator[str]:
         yield f"### What the change does to production\n\n{fenced(results.plan.lines(), 'diff', _PLAN)}"
     if results.comparison:
         yield markdown.render(results.comparison, max(0, min(_COMPARISON, room // 2)))
+    for name, comparison in results.further.items():
+        text = markdown.render(comparison, max(0, min(_COMPARISON, room // 2) // len(results.further)))
+        yield f"<details><summary>{escape(f'Past {name}')}</summary>\n\n{text}\n</details>\n"
 
 
 def _steps(machines: Iterable[Machine]) -> str:

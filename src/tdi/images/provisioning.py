@@ -113,9 +113,13 @@ def _converge_and_commit(
         playing.prepare({machine: given}, upgrade, directory, log)
         wrote = _play(machine, given, directory, log, what, base, "converge").wrote
         if what.by_hand:
-            file = directory / "by-hand.yml"
+            file = directory / "done-by-hand.yml"
             file.write_text(_by_hand(what.by_hand), encoding="utf-8")
-            _play(machine, replace(given, playbook=file), directory, log, what, base, "by-hand")
+            try:
+                _play(machine, replace(given, playbook=file), directory, log, what, base, "by-hand")
+            except NotProvisionedError as error:
+                # Another playbook for the role would not mend it.
+                raise TdiError(error.what, f"Correct the tasks (by_hand). The log: {log}") from None
         if what.release_only:
             docker.execute(machine, ["rm", PIN_FILE])
         docker.execute(machine, ["apt-get", "clean"])

@@ -67,12 +67,17 @@ class Past:
     @property
     def label(self) -> str:
         """What its machine is called in reports and records."""
-        return _UPGRADE if self.name == DEFAULT else f"{_UPGRADE}-{self.name}"
+        return label(self.name)
 
     @property
     def last(self) -> Before | None:
         """The state of the role that it is in now; None for a published image."""
         return self.states[-1] if self.states else None
+
+
+def label(name: str) -> str:
+    """What the machine of the past `name` is called in reports and records."""
+    return _UPGRADE if name == DEFAULT else f"{_UPGRADE}-{name}"
 
 
 def of_verdict(project: Project, asked: Sequence[str] = (), before: Before | None = None) -> list[Past]:
@@ -85,7 +90,7 @@ def of_verdict(project: Project, asked: Sequence[str] = (), before: Before | Non
     """
     asked = tuple(asked) or settings.from_revisions()
     if asked:
-        found = [past for word in asked for past in _named(project, word)]
+        found = [past for word in asked for past in _named(project, word, before)]
         return _distinct(found)
     one = settings.past()
     if one:
@@ -137,10 +142,10 @@ def _one(project: Project, name: str, before: Before | None) -> Past:
     raise TdiError(f"There is no past {name!r} in this project.", f"It has {', '.join(names(project))}.")
 
 
-def _named(project: Project, word: str) -> Iterator[Past]:
+def _named(project: Project, word: str, before: Before | None) -> Iterator[Past]:
     """The pasts that a word after --from means."""
     if word in {DEFAULT, *(file.stem for file in _files(project))}:
-        yield _one(project, word, None)
+        yield _one(project, word, before)
     elif word == ALL:
         yield from (Past(_name_of(tag), (before,)) for tag, before in _releases(project))
     elif word == LONG_LIVED:

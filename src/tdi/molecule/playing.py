@@ -44,7 +44,9 @@ def settings(
     """
     given = of.ansible if playbook is None else replace(of.ansible, playbook=playbook)
     if host:
-        given = replace(given, inventory=replace(given.inventory, host=host))
+        told = given.inventory
+        variables = {host: told.host_vars[told.host]} if told.host in told.host_vars else {}
+        given = replace(given, inventory=replace(told, host=host, host_vars={**told.host_vars, **variables}))
     return replace(given, environment=environment(state, of, given, directory))
 
 

@@ -353,7 +353,8 @@ def _write_inventory(directory: Path, machines: Mapping[str, AnsibleSettings]) -
     inventory = {"all": {"hosts": hosts}, **groups}
     (directory / "machines.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
     told = next(iter(machines.values())).inventory
-    for kind, variables in (("group_vars", told.group_vars), ("host_vars", told.host_vars)):
+    of_hosts = {host: values for given in machines.values() for host, values in given.inventory.host_vars.items()}
+    for kind, variables in (("group_vars", told.group_vars), ("host_vars", of_hosts)):
         for name, values in variables.items():
             make_directory(directory / kind)
             (directory / kind / f"{name}.yml").write_text(yaml.safe_dump(values), encoding="utf-8")

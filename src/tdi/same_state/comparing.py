@@ -1,7 +1,7 @@
 """The comparison of the upgraded machine with the new one, as the verifier asks for it."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -48,8 +48,13 @@ def rules(project: Project) -> Rules:
     return load_rules(file if file.exists() else None)
 
 
-def compare_with_fresh(project: Project, machine: Machine, upgraded: Path) -> Comparison:
+def compare_with_fresh(
+    project: Project, machine: Machine, upgraded: Path, *, needed: Collection[str] | None = ()
+) -> Comparison:
     """Compare the upgraded machine's record with that of a new machine, and keep the result as JSON, HTML and Markdown.
+
+    `needed` are the allowances that comparisons of other pasts needed; where it is None, nothing is said of those that
+    are not needed, for there are more pasts than were compared.
 
     A record of `fresh` that is missing, or of another role, playbook, base image or collector, is made here and now,
     and that is said. Raises TdiError where one of the records is not whole.
@@ -71,13 +76,14 @@ def compare_with_fresh(project: Project, machine: Machine, upgraded: Path) -> Co
             names=NAMES,
             blame=blame_for(project, FRESH, machine, NAMES),
             bases=_bases(project, base, machine.name, opened),
-            needed_otherwise=_accepted(allowed, (new, old)),
+            every_allowance_needed=needed is not None,
+            needed_otherwise={*_accepted(allowed, (new, old)), *(needed or ())},
             written=kept_records.read_wrote(project).paths,
         )
         comparison = compared()
         if any(map(may_vary, comparison.findings)) or any(map(may_come_of_a_boot, comparison.findings)):
             comparison = _with_witnesses(project, base, machine, compared, (new, old))
-    report = kept_records.comparison_path(project)
+    report = kept_records.comparison_path(project, machine.label)
     write_atomically(report, json.dumps(comparison.as_json(), indent=2) + "\n")
     write_atomically(report.with_suffix(".html"), html.render(comparison))
     write_atomically(report.with_suffix(".md"), markdown.render(comparison))

@@ -127,9 +127,9 @@ class Found:
     """Why it is not known."""
 
 
-def read_comparison(project: Project) -> Found | None:
-    """The comparison that the verifier wrote (the contract's JSON), or None where it made none."""
-    file = comparison_path(project)
+def read_comparison(project: Project, label: str) -> Found | None:
+    """The comparison of the machine `label` that the verifier wrote (the contract's JSON); None where it made none."""
+    file = comparison_path(project, label)
     if not file.exists():
         return None
     said: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
@@ -171,6 +171,12 @@ def read_wrote(project: Project) -> Wrote:
     return Wrote(**json.loads(file.read_text(encoding="utf-8"))) if file.exists() else Wrote()
 
 
-def comparison_path(project: Project) -> Path:
-    """Where the verifier writes the comparison of the two machines."""
-    return directory(project) / "same-state.json"
+def comparison_path(project: Project, label: str = "") -> Path:
+    """Where the verifier writes the comparison of the machine `label` with the new one."""
+    return report(project, "same-state", label)
+
+
+def report(project: Project, name: str, label: str) -> Path:
+    """Where a report on a machine in production is kept: `NAME.json`, and `NAME-PAST.json` for further pasts."""
+    _, _, past = label.partition("-")
+    return directory(project) / f"{name}{f'-{past}' if past else ''}.json"

@@ -5,7 +5,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +23,8 @@ class Images:
 
     platform: str
     provenance: dict[str, str]
+    failed: Mapping[str, str] = field(default_factory=dict)
+    """Machines of pasts that cannot be had, by their labels, and why; there is at least one that can."""
 
 
 class Witness(Protocol):
@@ -75,7 +77,7 @@ class Bed(Witness, Protocol):
 
     @property
     def machines(self) -> Sequence[Machine]:
-        """The machines of the verdict, in the order in which they are shown."""
+        """The machines of the verdict, in the order in which they are shown; known once the images are there."""
 
     def images(self) -> Images:
         """Have the images, building or pulling what is not there."""
@@ -107,8 +109,8 @@ class Bed(Witness, Protocol):
     def keep_wrote(self, wrote: Wrote) -> None:
         """Keep which task made what, for whoever explains a difference."""
 
-    def comparison(self) -> Found | None:
-        """What the tests found of the same state, or None where they made no comparison."""
+    def comparison(self, machine: Machine) -> Found | None:
+        """What the tests found of the state of a machine in production, or None where they made no comparison."""
 
     def foresee(self) -> None:
         """Begin, without waiting, what the comparison will need by what the machines are like after one converge."""
@@ -116,5 +118,5 @@ class Bed(Witness, Protocol):
     def second_run(self, machine: Machine) -> Comparison | None:
         """A machine before and after its second converge, or None where it was not recorded twice."""
 
-    def plan(self) -> Plan | None:
-        """What the change does to production, or None where production was not recorded before and after."""
+    def plan(self, machine: Machine) -> Plan | None:
+        """What the change does to a machine in production, or None where it was not recorded before and after."""

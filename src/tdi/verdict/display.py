@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tdi.machines.machine import Machine
+from tdi.molecule.pasts import DEFAULT
 from tdi.outside import ansible
 from tdi.outside.console import printable, say
 from tdi.outside.pytest_run import TestOutcome
@@ -18,7 +19,7 @@ from tdi.outside.screen import beside, err, out
 from tdi.same_state.kept_records import Found
 from tdi.state.compare import Result as SameState
 from tdi.state.reports import amount, terminal
-from tdi.verdict.outcome import MEANINGS, Class, Result, Step, Verdict
+from tdi.verdict.outcome import MEANINGS, OF, PRODUCTION, Class, Result, Step, Verdict, past_of
 
 _STYLES = {Result.PASS: "green", Result.FAIL: "bold red", Result.ERROR: "bold yellow"}
 
@@ -61,7 +62,10 @@ class Display:
     def provenance(self, platform: str, facts: Mapping[str, str]) -> None:
         """Say what the machines start from, and how long it will take: the images are there by now."""
         say(f"Base image: {facts['base_image']}")
-        say(f"Production: {facts['production_image']}")
+        for name, said in facts.items():
+            if name.startswith(PRODUCTION):
+                past = name.removeprefix(PRODUCTION).removeprefix(OF)
+                say(f"Production{f' ({past_of(past)})' if past else ''}: {said}")
         if platform in self._usual:
             self._expected = self._elapsed + self._usual[platform]
             if not self._is_live:
@@ -74,7 +78,7 @@ class Display:
     def step(self, step: Step) -> None:
         """A step begins on both machines."""
         self._step = step.value
-        say(f"{self._title}{step.value}: both machines")
+        say(f"{self._title}{step.value}: {_both(len(self._machines))}")
 
     def ansible(self, event: ansible.Event) -> None:
         """Something happened in Ansible."""
@@ -112,8 +116,34 @@ class Display:
         return Group(Text(line, style="cyan", overflow="ellipsis", no_wrap=True))
 
 
+def _both(machines: int) -> str:
+    return "both machines" if machines <= 2 else f"all {machines} machines"  # noqa: PLR2004 (two are both)
+
+
 def show(verdict: Verdict, artifacts: Path, title: str = "") -> None:
     """Print the verdict: a table of the steps, what failed and why, the findings, and where the rest is."""
+    _show_steps(verdict, title)
+    _show_told(verdict)
+    several = len(verdict.pasts) > 1
+    for number, (label, past) in enumerate(verdict.pasts.items()):
+        _show_plan(past, label if several else "", in_full=not number)
+    for label, past in verdict.pasts.items():
+        # The table says it of a past with which all is well.
+        if not several or past.same_state.result is not SameState.SAME or past.same_state.varying:
+            _show_state(past.same_state, label if several else "")
+    if several:
+        _show_pasts(verdict)
+    out.print()
+    beside(out, Text(), Text.assemble("verdict: ", _class(verdict.kind), f" — {MEANINGS[verdict.kind]}"))
+    if verdict.trouble:
+        beside(out, Text(), Text(printable(f"cause: {verdict.trouble.what} {verdict.trouble.remedy}".rstrip())))
+    total = verdict.seconds.get("total", 0.0)
+    platform = verdict.platform or "unknown"
+    out.print(f"platform {platform}, {total:.0f} s; logs and records: {_near(artifacts)}", markup=False)
+    _show_kept(verdict.kept)
+
+
+def _show_steps(verdict: Verdict, title: str) -> None:
     table = Table(title=Text(printable(title)) if title else None, title_justify="left", box=None, pad_edge=False)
     table.add_column("machine")
     for step in Step:
@@ -124,6 +154,10 @@ def show(verdict: Verdict, artifacts: Path, title: str = "") -> None:
         ]
         table.add_row(name, *cells)
     out.print(table)
+
+
+def _show_told(verdict: Verdict) -> None:
+    """What failed, and why."""
     for name, machine in verdict.machines.items():
         for step, ended in machine.steps.items():
             if not ended.detail:
@@ -132,17 +166,24 @@ def show(verdict: Verdict, artifacts: Path, title: str = "") -> None:
             out.print(f"{name}, {step.value}:", style="bold", markup=False)
             for line in (*_shortened(ended.detail), *ended.evidence):
                 beside(out, Text("  "), Text(printable(line.expandtabs(4))))
-    _show_plan(verdict)
-    _show_state(verdict.same_state)
-    colour = {Class.PASS: "bold green", Class.COULD_NOT_RUN: "bold yellow"}.get(verdict.kind, "bold red")
+
+
+def _class(kind: Class) -> tuple[str, str]:
+    """A class and its colour."""
+    return kind.value, {Class.PASS: "bold green", Class.COULD_NOT_RUN: "bold yellow"}.get(kind, "bold red")
+
+
+def _show_pasts(verdict: Verdict) -> None:
+    """What came of each past, a line each."""
+    table = Table(box=None, pad_edge=False)
+    for name in ("past", "class", "findings", "production"):
+        table.add_column(name)
+    for label, past in verdict.pasts.items():
+        findings = "-" if past.same_state.result is SameState.UNKNOWN else str(len(past.same_state.findings))
+        came_from = Text(printable(verdict.came_from(label)), style="dim", overflow="ellipsis", no_wrap=True)
+        table.add_row(past_of(label), Text(*_class(past.kind)), findings, came_from)
     out.print()
-    beside(out, Text(), Text.assemble("verdict: ", (verdict.kind.value, colour), f" — {MEANINGS[verdict.kind]}"))
-    if verdict.trouble:
-        beside(out, Text(), Text(printable(f"cause: {verdict.trouble.what} {verdict.trouble.remedy}".rstrip())))
-    total = verdict.seconds.get("total", 0.0)
-    platform = verdict.platform or "unknown"
-    out.print(f"platform {platform}, {total:.0f} s; logs and records: {_near(artifacts)}", markup=False)
-    _show_kept(verdict.kept)
+    out.print(table)
 
 
 def _show_kept(names: Sequence[str]) -> None:
@@ -160,39 +201,47 @@ def _near(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
-def _show_plan(verdict: Verdict) -> None:
-    if verdict.plan:
-        out.print()
-        out.print("what the change does to production:", style="bold")
-        for line in verdict.plan:
-            _show_planned(line)
+def _show_plan(verdict: Verdict, label: str, *, in_full: bool) -> None:
+    """What the change does to a machine in production: all of it, or how much it is."""
+    if not verdict.plan:
+        return
+    of = f" ({past_of(label)})" if label else ""
+    if not in_full:
+        out.print(Text(printable(f"and to {past_of(label)}: {verdict.plan[-1]}"), style="dim"))
+        return
+    out.print()
+    out.print(Text(f"what the change does to production{of}:", style="bold"))
+    for line in verdict.plan:
+        _show_planned(line)
 
 
-def _show_state(found: Found) -> None:
+def _show_state(found: Found, label: str) -> None:
     if found.result is SameState.UNKNOWN and not found.not_compared:
         return
+    of = f" ({past_of(label)})" if label else ""
+    report = f"records/same-state{f'-{past_of(label)}' if label and past_of(label) != DEFAULT else ''}.html"
     out.print()
     apart = f" (findings that come from the base images alone: {found.from_bases})" if found.from_bases else ""
     if found.result is SameState.SAME:
-        out.print(f"same state: yes{apart}")
+        out.print(Text(f"same state{of}: yes{apart}"))
     elif found.result is SameState.DIFFERENT:
-        out.print(f"same state: no, {amount(len(found.findings), 'finding')}{apart}", style="bold")
+        out.print(Text(f"same state{of}: no, {amount(len(found.findings), 'finding')}{apart}", style="bold"))
         shown = found.findings[:_SHOWN_FINDINGS]
         width = max((len(each.severity) for each in shown), default=0)
         for each in shown:
             line = terminal.finding(each.severity, each.why, each.action, each.owner, each.id, width=width)
             beside(out, Text("  ") + line.margin, *line.parts)
         if len(found.findings) > _SHOWN_FINDINGS:
-            out.print(f"  … and {len(found.findings) - _SHOWN_FINDINGS} more: records/same-state.html has all.")
+            out.print(f"  … and {len(found.findings) - _SHOWN_FINDINGS} more: {report} has all.")
         for problem in found.problems:
             beside(out, Text("  "), Text(printable(problem)))
     else:
-        beside(out, Text(), Text(printable(f"same state: not known ({found.not_compared})")))
+        beside(out, Text(), Text(printable(f"same state{of}: not known ({found.not_compared})")))
     for group in found.varying[:_SHOWN_GROUPS]:
         what = f"not compared, for {group.why}: {group.owner}, {amount(group.objects, 'object')} ({group.what})"
         beside(out, Text("  "), Text(printable(what), style="dim"))
     if len(found.varying) > _SHOWN_GROUPS:
-        out.print(f"  … and {len(found.varying) - _SHOWN_GROUPS} more groups: records/same-state.html has all.")
+        out.print(f"  … and {len(found.varying) - _SHOWN_GROUPS} more groups: {report} has all.")
 
 
 def _show_planned(line: str) -> None:

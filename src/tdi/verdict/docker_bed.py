@@ -1,10 +1,12 @@
 """The real test bed: machines in Docker, the project's own playbooks through Ansible, its own tests through pytest."""
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from threading import Lock, Thread
 from typing import Any
@@ -12,22 +14,26 @@ from typing import Any
 from tdi.content.history import Before
 from tdi.errors import TdiError
 from tdi.images import base_image, production
+from tdi.images.base_image import BaseImage
+from tdi.images.production import ProductionImage
 from tdi.machines import lifecycle
 from tdi.machines.machine import Machine, Part
 from tdi.machines.manifest import Manifest, in_force
 from tdi.machines.run import Run
-from tdi.molecule import pasts, playing, scenario
-from tdi.outside import ansible, docker, pytest_run
+from tdi.molecule import playing, scenario
+from tdi.molecule.pasts import Past
+from tdi.outside import ansible, docker, git, pytest_run
 from tdi.outside.files import write_atomically
-from tdi.project import Project, kept
+from tdi.project import SOURCES, Project, kept
 from tdi.same_state import comparing, kept_records, new_machines
 from tdi.settings import LATER
 from tdi.state import plan
 from tdi.state.compare import Comparison, compare
-from tdi.state.finding import Names
+from tdi.state.finding import Finding, Names
 from tdi.state.record import RecordFile
 from tdi.state.varying.apart import may_come_of_a_boot, may_vary
 from tdi.verdict.bed import Images
+from tdi.verdict.outcome import OF, PRODUCTION
 
 
 @dataclass(frozen=True)
@@ -73,36 +79,73 @@ class _Tests:
 class DockerBed:
     """The machines of a project's scenarios, for one run. What each method does stands in `bed.Bed`."""
 
-    def __init__(self, project: Project, run: Run, before: Before | None = None) -> None:
-        """Of the checkout `project`, within `run`; `before` says which state of the role production has."""
+    def __init__(self, project: Project, run: Run, upgrades: Sequence[Past], before: Before | None = None) -> None:
+        """Of the checkout `project`, within `run`, with a machine for each of `upgrades`.
+
+        `before` says of what the project is a copy, where it is one.
+        """
         self.root = project.root
         self._project, self._run, self._before = project, run, before
         self._scenarios = {name: scenario.load(project, name) for name in scenario.NAMES}
-        self.machines = tuple(each.of_machine for each in self._scenarios.values())
+        fresh, upgrade = (each.of_machine for each in self._scenarios.values())
+        self._pasts = {_of_past(upgrade, past, run, alone=len(upgrades) == 1): past for past in upgrades}
+        self.machines: Sequence[Machine] = (fresh, *self._pasts)
+        self._base = ""
         self._images: dict[str, str] = {}
         self._settings: dict[str, ansible.AnsibleSettings] = {}
 
     def images(self) -> Images:
-        state, directory = playing.as_checked_out(self._project, self._original), self._run.directory / "content"
-        self._settings = {
-            machine.name: playing.settings(state, self._scenarios[machine.scenario], directory)
-            for machine in self.machines
-        }
         base = base_image.ensure(self._project)
-        image = production.ensure(self._project, base, pasts.default(self._project, self._before))
-        self._images = {"base": base.id, "production": image.id}
+        self._base = base.id
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            found = dict(zip(self._pasts, pool.map(partial(self._image_of, base), self._pasts.values()), strict=True))
+        made = {machine: image for machine, image in found.items() if isinstance(image, ProductionImage)}
+        failed = {machine.label: error for machine, error in found.items() if isinstance(error, TdiError)}
+        if not made:
+            raise next(iter(failed.values()))
+        fresh, first = self.machines[0], next(iter(made))
+        self.machines = (fresh, *made)
+        self._images = {fresh.name: base.id, **{machine.name: image.id for machine, image in made.items()}}
+        self._settings = self._settings_of(self.machines)
         provenance = {
             "base_image": f"{base.name} from {base.origin} ({base.reason})",
-            "production_image": f"{image.name} ({image.source})",
+            PRODUCTION: f"{made[first].name} ({made[first].source})",
+            **{f"{PRODUCTION}{OF}{each.label}": f"{made[each].name} ({made[each].source})" for each in [*made][1:]},
+            "production_id": made[first].id,
+            "revision": self._revision(),
             "run": self._run.id,
             "strategy": ansible.strategy()["ANSIBLE_STRATEGY"],
         }
-        return Images(base.platform, provenance)
+        why = {label: f"{error.what} {error.remedy}".rstrip() for label, error in failed.items()}
+        return Images(base.platform, provenance, why)
+
+    def _revision(self) -> str:
+        """The commit that is under test; none where the tree is another one."""
+        root = self._project.root
+        head = git.commit(root, "HEAD") if git.top(root) else None
+        return head if head and not git.is_dirty(root, SOURCES) else ""
+
+    def _image_of(self, base: BaseImage, past: Past) -> ProductionImage | TdiError:
+        """The image of a past, or why there is none: the others are of use all the same."""
+        try:
+            return production.ensure(self._project, base, past)
+        except TdiError as error:
+            return error
+
+    def _settings_of(self, machines: Sequence[Machine]) -> dict[str, ansible.AnsibleSettings]:
+        """What Ansible is run with for each machine; the first two are called as their scenarios say."""
+        state, directory = playing.as_checked_out(self._project, self._original), self._run.directory / "content"
+        found = {}
+        for number, machine in enumerate(machines):
+            host = f"machine-{_FURTHER_HOST + number}" if number >= len(self._scenarios) else None
+            of = self._scenarios[machine.scenario]
+            found[machine.name] = playing.settings(state, of, directory, host=host)
+        return found
 
     @contextmanager
     def in_force(self) -> Iterator[None]:
         records = self._run.directory / "records"
-        manifest = Manifest(self.root, self._project.artifacts, records, self.machines, **self._copied())
+        manifest = Manifest(self.root, self._project.artifacts, records, tuple(self.machines), **self._copied())
         with in_force(manifest, self._run.directory), kept(records, self._project.records):
             yield
 
@@ -119,9 +162,8 @@ class DockerBed:
         return {"copy_of": before.repository, "copy_at": before.revision}
 
     def start(self) -> None:
-        scenarios = [self._scenarios[machine.scenario] for machine in self.machines]
-        images = [self._images[each.image] for each in scenarios]
-        options = [each.options for each in scenarios]
+        images = [self._images[machine.name] for machine in self.machines]
+        options = [self._scenarios[machine.scenario].options for machine in self.machines]
         lifecycle.start_all(zip(self.machines, images, options, strict=True), self._run.id)
 
     def wait_until_booted(self, machine: Machine) -> None:
@@ -173,20 +215,26 @@ class DockerBed:
     def keep_wrote(self, wrote: kept_records.Wrote) -> None:
         kept_records.write_wrote(self._project, wrote)
 
-    def comparison(self) -> kept_records.Found | None:
-        return kept_records.read_comparison(self._project)
+    def comparison(self, machine: Machine) -> kept_records.Found | None:
+        return kept_records.read_comparison(self._project, machine.label)
 
     def foresee(self) -> None:
         Thread(target=self._have_a_twin, daemon=True).start()
 
     def _have_a_twin(self) -> None:
         """Make a twin where the machines already differ in what may vary; whatever fails here fails again later."""
-        files = [kept_records.path_of(self._project, each.label, kept_records.CONVERGED) for each in self.machines]
-        with suppress(TdiError, OSError), RecordFile(files[0]) as new, RecordFile(files[1]) as upgraded:
-            found = compare(new, upgraded, comparing.rules(self._project), every_allowance_needed=False)
-            boot = any(map(may_come_of_a_boot, found.findings))
-            if boot or any(map(may_vary, found.findings)):
+        new, *others = (
+            kept_records.path_of(self._project, each.label, kept_records.CONVERGED) for each in self.machines
+        )
+        with suppress(TdiError, OSError):
+            found = [finding for other in others for finding in self._differences(new, other)]
+            boot = any(map(may_come_of_a_boot, found))
+            if boot or any(map(may_vary, found)):
                 new_machines.twin(self._project, base_image.ensure(self._project), boot=boot)
+
+    def _differences(self, new: Path, upgraded: Path) -> Sequence[Finding]:
+        with RecordFile(new) as a, RecordFile(upgraded) as b:
+            return compare(a, b, comparing.rules(self._project), every_allowance_needed=False).findings
 
     def second_run(self, machine: Machine) -> Comparison | None:
         once = kept_records.path_of(self._project, machine.label, kept_records.CONVERGED)
@@ -204,15 +252,14 @@ class DockerBed:
                     a, b, rules, names=names, every_allowance_needed=False, written=written, later=[(b, last)]
                 )
 
-    def plan(self) -> plan.Plan | None:
-        (upgraded,) = (machine for machine in self.machines if machine.part is Part.UPGRADED)
-        before = kept_records.path_of(self._project, upgraded.label, kept_records.BEFORE)
-        after = kept_records.path_of(self._project, upgraded.label)
+    def plan(self, machine: Machine) -> plan.Plan | None:
+        before = kept_records.path_of(self._project, machine.label, kept_records.BEFORE)
+        after = kept_records.path_of(self._project, machine.label)
         if not (before.exists() and after.exists()):
             return None
         with RecordFile(before) as a, RecordFile(after) as b:
             found = plan.plan(a, b)
-        file = kept_records.directory(self._project) / "plan.json"
+        file = kept_records.report(self._project, "plan", machine.label)
         write_atomically(file, json.dumps(found.as_json(), indent=2) + "\n")
         return found
 
@@ -226,7 +273,7 @@ class DockerBed:
         docker.engine()
 
     def mirror_trouble(self) -> str | None:
-        return lifecycle.mirror_trouble(self._images["base"], self._run.id)
+        return lifecycle.mirror_trouble(self._base, self._run.id)
 
     def syntax_error(self) -> str | None:
         return ansible.syntax_error(next(iter(self._settings.values())), self._run.directory)
@@ -240,6 +287,16 @@ class DockerBed:
     def _logs(self) -> Path:
         """Where logs are written while the run lasts."""
         return self._run.directory / "logs"
+
+
+_FURTHER_HOST = 2
+"""What is added to a machine's number for its host: a twin has the name after those of the scenarios."""
+
+
+def _of_past(upgrade: Machine, past: Past, run: Run, *, alone: bool) -> Machine:
+    """The machine of a past; where it is the only one, it is called as the scenario is."""
+    label = upgrade.label if alone else past.label
+    return Machine(scenario.container(label, run.id), label, upgrade.scenario, Part.UPGRADED)
 
 
 def junit(project: Project) -> Path:

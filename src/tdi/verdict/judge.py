@@ -3,7 +3,7 @@
 Each function returns what it found; whether the test bed is to blame is asked of a `Witness`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from tdi.errors import TdiError
@@ -163,12 +163,12 @@ def verify_playbook(outcome: ansible.Outcome, machine: Machine, witness: Witness
     return Ended(worst.result, said, (*tested.evidence, *ended.evidence))
 
 
-def with_skipped_handlers(tested: Ended, first: ansible.Pass, found: Found) -> Ended:
+def with_skipped_handlers(tested: Ended, first: ansible.Pass, states: Iterable[Found]) -> Ended:
     """How the tests of a machine ended (`tested`), and which handlers its first converge skipped where it may be why.
 
     Many roles skip a handler in containers: what it would have restarted then runs with its old configuration.
     """
-    in_debt = any(_DEBT in finding.attributes for finding in found.findings)
+    in_debt = any(_DEBT in finding.attributes for found in states for finding in found.findings)
     if not first.skipped_handlers or (tested.result is not Result.FAIL and not in_debt):
         return tested
     told = (
@@ -178,10 +178,10 @@ def with_skipped_handlers(tested: Ended, first: ansible.Pass, found: Found) -> E
     return replace(tested, detail="\n".join((*filter(None, [tested.detail]), *told)))
 
 
-def same_state(comparison: Found | None, verification: pytest_run.Verification) -> Found:
-    """What the comparison says that the verifier made, of machines that all got that far."""
+def same_state(comparison: Found | None, verification: pytest_run.Verification, machine: Machine) -> Found:
+    """What the comparison of a machine with the new one says that the verifier made, where both got that far."""
     if comparison is None:
-        cases = [test for test in verification.tests if test.test == SAME_STATE_TEST]
+        cases = [test for test in verification.of(machine.name) if test.test == SAME_STATE_TEST]
         # Every case fails then, and the first of them says why.
         said = next((test.message for test in cases if test.outcome == "failed"), "")
         return Found(SameState.UNKNOWN, not_compared=said or "the machines were not compared")

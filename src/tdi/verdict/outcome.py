@@ -1,7 +1,7 @@
 """The verdict: what happened to each machine, and the class that follows from it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -12,6 +12,17 @@ from tdi.state.compare import Result as SameState
 
 SCHEMA = 1
 """The version of verdict.json."""
+
+PRODUCTION = "production_image"
+OF = "_of_"
+"""What in the provenance says where production comes from; with a machine's label after it, of a further past."""
+
+_DEFAULT = "default"
+
+
+def past_of(label: str) -> str:
+    """The past of a machine in production, by its label: `upgrade`, and a dash and the past's name for further ones."""
+    return label.partition("-")[2] or _DEFAULT
 
 
 class Result(StrEnum):
@@ -137,6 +148,21 @@ class Trouble:
 
 
 @dataclass
+class OfPast:
+    """What came of one past besides the steps of its machine."""
+
+    same_state: Found = field(default_factory=Found)
+    plan: Sequence[str] = ()
+
+
+_WORST_FIRST = (
+    *(Class.BREAKS_BOTH, Class.BREAKS_NEW, Class.BREAKS_PROVISIONED, Class.NOT_IDEMPOTENT, Class.DRIFT),
+    *(Class.COULD_NOT_RUN, Class.PASS),
+)
+"""Which class several pasts have together: what one of them shows holds, whether another could be run or not."""
+
+
+@dataclass
 class Verdict:
     """The outcome for one change on one platform."""
 
@@ -144,7 +170,10 @@ class Verdict:
     machines: dict[str, MachineOutcome] = field(default_factory=_of_the_contract)
     """By their labels, in the order in which they are shown."""
     same_state: Found = field(default_factory=Found)
+    """Of the first past, as the plan."""
     plan: Sequence[str] = ()
+    further: dict[str, OfPast] = field(default_factory=dict)
+    """The same of further pasts, by the labels of their machines."""
     trouble: Trouble | None = None
     kept: Sequence[str] = ()
     """The containers that were left up for somebody to look at."""
@@ -155,8 +184,49 @@ class Verdict:
         """The machines that stand for `part`."""
         return [machine for machine in self.machines.values() if machine.part is part]
 
+    def of_past(self, label: str) -> OfPast:
+        """What came of the past whose machine has this label; noted there."""
+        return self.further.setdefault(label, OfPast())
+
+    @property
+    def pasts(self) -> dict[str, "Verdict"]:
+        """The verdict on the new machine and each one of those in production, by the label of the latter."""
+        if not self.further:
+            return {label: self for label, machine in self.machines.items() if machine.part is Part.UPGRADED}
+        new = {label: machine for label, machine in self.machines.items() if machine.part is Part.NEW}
+        found = {}
+        for label, machine in self.machines.items():
+            if machine.part is Part.UPGRADED:
+                mine = self.further.get(label) or OfPast(self.same_state, self.plan)
+                found[label] = replace(
+                    self,
+                    machines={**new, label: machine},
+                    same_state=mine.same_state,
+                    plan=mine.plan,
+                    further={},
+                )
+        return found
+
+    def came_from(self, label: str) -> str:
+        """What a machine in production was provisioned with, by its label."""
+        first = next(iter(self.pasts), label)
+        said = self.provenance.get(PRODUCTION if label == first else f"{PRODUCTION}{OF}{label}", "")
+        return said.partition(" (")[2].removesuffix(")")
+
+    @property
+    def deciding(self) -> "Verdict":
+        """The verdict on the past that decides: the first of those whose class is that of the whole."""
+        return next((each for each in self.pasts.values() if each.kind is self.kind), self)
+
     @property
     def kind(self) -> Class:
+        """The class: with several pasts the worst of theirs."""
+        if not self.further or self.trouble:
+            return self._kind_of_one()
+        kinds = {each.kind for each in self.pasts.values()}
+        return next(kind for kind in _WORST_FIRST if kind in kinds)
+
+    def _kind_of_one(self) -> Class:
         """The class. Trouble of the test bed comes first: it is never a verdict on the change."""
         if self.trouble or any(machine.result is Result.ERROR for machine in self.machines.values()):
             return Class.COULD_NOT_RUN
@@ -182,13 +252,24 @@ class Verdict:
 
     def as_json(self) -> dict[str, Any]:
         """verdict.json, as the contract has it; what is beyond the contract says where things came from."""
+        one = self.deciding
+        pasts = {label: each._of_one() for label, each in self.pasts.items()} if self.further else {}  # noqa: SLF001
         return {
             "schema": SCHEMA,
             "platform": self.platform,
             "class": self.kind.value,
-            **{label: machine.as_json() for label, machine in self.machines.items()},
-            "same_state": {"result": self.same_state.result.value, "findings": len(self.same_state.findings)},
+            **one._of_one(),  # noqa: SLF001
             "seconds": {key: round(value, 2) for key, value in self.seconds.items()},
-            "detail": self.trouble.what if self.trouble else self.same_state.not_compared,
+            "detail": self.trouble.what if self.trouble else one.same_state.not_compared,
             "provenance": self.provenance,
+            **({"pasts": pasts} if pasts else {}),
+        }
+
+    def _of_one(self) -> dict[str, Any]:
+        """What a past has of its own in verdict.json: its class where there are several, machines and comparison."""
+        parts = {Part.NEW: "fresh", Part.UPGRADED: "upgrade"}
+        return {
+            "class": self.kind.value,
+            **{parts[machine.part]: machine.as_json() for machine in self.machines.values()},
+            "same_state": {"result": self.same_state.result.value, "findings": len(self.same_state.findings)},
         }

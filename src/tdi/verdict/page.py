@@ -11,6 +11,7 @@ from importlib import resources
 from pathlib import Path
 from urllib.parse import quote
 
+from tdi.molecule.pasts import DEFAULT
 from tdi.outside.files import write_atomically
 from tdi.same_state.kept_records import Found
 from tdi.state.compare import Result as SameState
@@ -18,12 +19,19 @@ from tdi.state.finding import Finding
 from tdi.state.reports import amount, examples, printable, varying
 from tdi.state.reports.html import style
 from tdi.state.varying.taken import REMEDY, Varying
-from tdi.verdict.outcome import MEANINGS, Class, MachineOutcome, Result, Step, Verdict
+from tdi.verdict.outcome import MEANINGS, Class, MachineOutcome, Result, Step, Verdict, past_of
 
 NAME = "verdict.html"
 """The file below the artifacts."""
 
 COMPARISON = "records/same-state.html"
+
+
+def comparison(label: str) -> str:
+    """The page of the comparison of a machine in production, by its label."""
+    past = past_of(label)
+    return COMPARISON if past == DEFAULT else COMPARISON.replace(".html", f"-{past}.html")
+
 
 _RESULTS = {
     "verdict.json": "this verdict, for programs",
@@ -63,7 +71,8 @@ def left(verdict: Verdict, artifacts: Path) -> dict[str, str]:
 
     Logs and records stay in place until a run has some of its own: where it got to none, they are of a former one.
     """
-    wanted = {**(_RECORDS if "create" in verdict.seconds else {}), **_RESULTS}
+    records = {comparison(label): f"the comparison of {past_of(label)}" for label in [*verdict.pasts][1:]}
+    wanted = {**({**_RECORDS, **records} if "create" in verdict.seconds else {}), **_RESULTS}
     found = {name: what for name, what in wanted.items() if (artifacts / name).is_file()}
     logs = sorted(artifacts.glob("logs/*")) if "images" in verdict.seconds else []
     return found | {str(log.relative_to(artifacts)): "a log" for log in logs if log.is_file()}
@@ -86,10 +95,19 @@ def _body(verdict: Verdict, links: Mapping[str, str], title: str) -> Iterator[st
     yield from _machines(verdict.machines)
     yield from _told(verdict.machines, "What failed, and why", {Result.FAIL, Result.ERROR})
     yield from _told(verdict.machines, "What else the steps said", {Result.PASS})
-    if verdict.plan:
-        yield f"<h2>What the change does to production</h2>\n<pre>{_plan(verdict.plan)}</pre>"
-    yield from _state(verdict.same_state, COMPARISON if COMPARISON in links else "")
-    yield from _varying(verdict.same_state.varying)
+    several = len(verdict.pasts) > 1
+    if several:
+        yield from _pasts(verdict)
+    for label, past in verdict.pasts.items():
+        if several:
+            yield f'<section><h2 id="{escape(quote(label))}">Past: {_text(past_of(label))}</h2>'
+        if past.plan:
+            yield f"<h2>What the change does to production</h2>\n<pre>{_plan(past.plan)}</pre>"
+        report = comparison(label if several else "")
+        yield from _state(past.same_state, report if report in links else "")
+        yield from _varying(past.same_state.varying)
+        if several:
+            yield "</section>"
     facts = {name.replace("_", " "): said for name, said in verdict.provenance.items()}
     seconds = ", ".join(f"{name} {value:.1f} s" for name, value in verdict.seconds.items())
     yield from _facts("Where it comes from", {**facts, "time": seconds})
@@ -117,6 +135,20 @@ def _machines(machines: Mapping[str, MachineOutcome]) -> Iterator[str]:
     for label, machine in machines.items():
         cells = "".join(_cell(machine.results.get(step)) for step in Step)
         yield f'<tr><th scope="row">{_text(label)}</th>{cells}</tr>'
+    yield "</tbody></table></div>"
+
+
+def _pasts(verdict: Verdict) -> Iterator[str]:
+    """Yield the table of the pasts and what came of each."""
+    yield '<h2>Pasts</h2>\n<div class="wide"><table class="steps"><thead><tr>'
+    yield "".join(f'<th scope="col">{name}</th>' for name in ("past", "class", "findings", "production"))
+    yield "</tr></thead><tbody>"
+    for label, past in verdict.pasts.items():
+        passed = {Class.PASS: "pass", Class.COULD_NOT_RUN: "error"}.get(past.kind, "fail")
+        name = f'<a href="#{escape(quote(label))}">{_text(past_of(label))}</a>'
+        findings = "-" if past.same_state.result is SameState.UNKNOWN else str(len(past.same_state.findings))
+        yield f'<tr><th scope="row">{name}</th><td class="{passed}">{_text(past.kind)}</td><td>{findings}</td>'
+        yield f"<td>{_line(verdict.came_from(label))}</td></tr>"
     yield "</tbody></table></div>"
 
 

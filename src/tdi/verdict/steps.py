@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from tdi.machines.machine import Machine, Part
 from tdi.outside import ansible
 from tdi.same_state import kept_records
+from tdi.same_state.kept_records import Found
 from tdi.verdict import judge
 from tdi.verdict.bed import Bed, Playbook, Tests
 from tdi.verdict.display import Display
@@ -34,6 +35,26 @@ class _Trial:
         """What a machine has gone through so far."""
         return self.verdict.machines[machine.label]
 
+    def found(self, machine: Machine, found: Found) -> None:
+        """Note how the end of a machine in production compares with that of the new one."""
+        if machine.label in self.verdict.further:
+            self.verdict.of_past(machine.label).same_state = found
+        else:
+            self.verdict.same_state = found
+
+    def planned(self, machine: Machine, lines: Sequence[str]) -> None:
+        """Note what the change does to a machine in production."""
+        if machine.label in self.verdict.further:
+            self.verdict.of_past(machine.label).plan = lines
+        else:
+            self.verdict.plan = lines
+
+    def states_of(self, machine: Machine) -> Iterator[Found]:
+        """The comparisons that a machine has a part in."""
+        for label, each in self.verdict.pasts.items():
+            if machine.part is Part.NEW or label == machine.label:
+                yield each.same_state
+
     @property
     def working(self) -> list[Machine]:
         """The machines whose first converge held."""
@@ -51,6 +72,11 @@ def take(bed: Bed, display: Display, verdict: Verdict) -> None:
     verdict.platform, verdict.provenance = images.platform, images.provenance
     display.provenance(images.platform, images.provenance)
     verdict.machines = {machine.label: MachineOutcome(machine.part) for machine in bed.machines}
+    upgraded = [machine.label for machine in bed.machines if machine.part is Part.UPGRADED] + [*images.failed]
+    for label in upgraded[1:]:
+        verdict.of_past(label)
+    for label, why in images.failed.items():
+        verdict.machines[label] = MachineOutcome(Part.UPGRADED, {Step.CREATE: Ended(Result.ERROR, why)})
     display.machines(bed.machines)
     with bed.in_force():
         with _timed(verdict, "create"):
@@ -137,20 +163,25 @@ def _verify(
     trial: _Trial, working: Sequence[Machine], tests: Tests, passes: Mapping[str, Sequence[ansible.Pass]]
 ) -> None:
     """The tests, the records and the comparison, for the machines that work."""
-    whole = len(working) == len(trial.bed.machines)
+    compares = {*Part} == {machine.part for machine in working}
     trial.display.step(Step.VERIFY)
     with _timed(trial.verdict, "verify"):
-        verification = tests.verify(working, trial.display.test, compare=whole)
+        verification = tests.verify(working, trial.display.test, compare=compares)
         checked = trial.bed.verify(working)
     for machine in working:
         trial.of(machine).steps |= judge.tests(verification, machine, trial.bed)
         if machine.name in checked:
             mine = trial.of(machine).steps
             mine[Step.VERIFY] = judge.verify_playbook(checked[machine.name], machine, trial.bed, mine[Step.VERIFY])
-    trial.verdict.same_state = judge.same_state(trial.bed.comparison(), verification) if whole else judge.NOT_BOTH
+    for machine in trial.bed.machines:
+        if machine.part is Part.UPGRADED:
+            found = judge.NOT_BOTH
+            if compares and machine in working:
+                found = judge.same_state(trial.bed.comparison(machine), verification, machine)
+            trial.found(machine, found)
     for machine in working:
         mine, first = trial.of(machine).steps, passes[machine.name][0]
-        mine[Step.VERIFY] = judge.with_skipped_handlers(mine[Step.VERIFY], first, trial.verdict.same_state)
+        mine[Step.VERIFY] = judge.with_skipped_handlers(mine[Step.VERIFY], first, trial.states_of(machine))
 
 
 def _compare_with_second_run(trial: _Trial, machine: Machine, second: ansible.Pass) -> None:
@@ -162,9 +193,10 @@ def _compare_with_second_run(trial: _Trial, machine: Machine, second: ansible.Pa
 
 def _plan(trial: _Trial) -> None:
     """What the change does to a server in production."""
-    found = trial.bed.plan()
-    if found:
-        trial.verdict.plan = list(found.lines())
+    for machine in trial.working:
+        found = trial.bed.plan(machine) if machine.part is Part.UPGRADED else None
+        if found:
+            trial.planned(machine, list(found.lines()))
 
 
 def _at_once(act: Callable[[Machine], None], machines: Sequence[Machine]) -> None:

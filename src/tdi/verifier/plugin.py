@@ -17,6 +17,7 @@ from testinfra.host import Host
 
 from tdi.machines import lifecycle, manifest
 from tdi.machines.machine import Machine, Part
+from tdi.molecule import pasts
 from tdi.project import Project
 from tdi.same_state import comparing, kept_records
 from tdi.state.compare import Comparison
@@ -132,11 +133,16 @@ class Recorder:
 
 
 class Comparer:
-    """Compares the upgraded machine with a new one: once, however many cases ask for it."""
+    """Compares upgraded machines with a new one: each once, however many cases ask for it.
 
-    def __init__(self, project: Project, recorder: Recorder) -> None:
+    An allowance of the rules has to be needed by one of the project's pasts: that is said with the last of them, where
+    all are here.
+    """
+
+    def __init__(self, project: Project, recorder: Recorder, machines: Sequence[str] = ()) -> None:
         self._project = project
         self._recorder = recorder
+        self._upgraded = {each.name: each.label for each in map(_known, machines) if each.part is Part.UPGRADED}
         self._made: dict[str, Comparison | str] = {}
 
     def __call__(self, name: str) -> Comparison:
@@ -146,7 +152,10 @@ class Comparer:
         """
         if name not in self._made:
             try:
-                self._made[name] = comparing.compare_with_fresh(self._project, _known(name), self._recorder(name))
+                machine, record = _known(name), self._recorder(name)
+                self._made[name] = comparing.compare_with_fresh(
+                    self._project, machine, record, needed=self._needed(name)
+                )
             except Exception as error:
                 self._made[name] = str(error)
                 raise
@@ -154,6 +163,14 @@ class Comparer:
         if isinstance(made, str):
             pytest.fail(f"not compared: {made}", pytrace=False)
         return made
+
+    def _needed(self, name: str) -> set[str] | None:
+        """The allowances that the other pasts needed; None where one of the project's pasts was not compared."""
+        made = [self._made.get(other) for other in self._upgraded if other != name]
+        all_here = {pasts.label(each) for each in pasts.names(self._project)} <= {*self._upgraded.values()}
+        if not all_here or not all(isinstance(each, Comparison) for each in made):
+            return None
+        return {rule for each in made if isinstance(each, Comparison) for rule in each.suppressed}
 
 
 def machine_names(config: pytest.Config) -> list[str]:
@@ -177,9 +194,9 @@ def recorder(project: Project, pytestconfig: pytest.Config) -> Recorder:
 
 
 @pytest.fixture(scope="session")
-def comparer(project: Project, recorder: Recorder) -> Comparer:
+def comparer(project: Project, recorder: Recorder, pytestconfig: pytest.Config) -> Comparer:
     """Compares machines on demand."""
-    return Comparer(project, recorder)
+    return Comparer(project, recorder, machine_names(pytestconfig))
 
 
 @pytest.fixture(scope="module")
