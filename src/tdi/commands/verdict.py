@@ -46,7 +46,8 @@ def command(json_file: Path | None, keep: bool, asked: tuple[str, ...], to: str 
     write(project.artifacts / "verdict.json", found.as_json())
     write(json_file, found.as_json())
     page.write(found, project.artifacts)
-    durations.keep(project.artifacts, found)
+    if not to:
+        durations.keep(project.artifacts, found)
     display.show(found, project.artifacts)
     if to:
         console.say(downgrade.WARNING)

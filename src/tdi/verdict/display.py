@@ -19,6 +19,7 @@ from tdi.outside.screen import beside, err, out
 from tdi.same_state.kept_records import Found
 from tdi.state.compare import Result as SameState
 from tdi.state.reports import amount, terminal
+from tdi.verdict import durations
 from tdi.verdict.outcome import MEANINGS, OF, PRODUCTION, Class, Result, Step, Verdict, past_of
 
 _STYLES = {Result.PASS: "green", Result.FAIL: "bold red", Result.ERROR: "bold yellow"}
@@ -66,10 +67,11 @@ class Display:
             if name.startswith(PRODUCTION):
                 past = name.removeprefix(PRODUCTION).removeprefix(OF)
                 say(f"Production{f' ({past_of(past)})' if past else ''}: {said}")
-        if platform in self._usual:
-            self._expected = self._elapsed + self._usual[platform]
+        alike = durations.name(platform, sum(name.startswith(PRODUCTION) for name in facts))
+        if alike in self._usual:
+            self._expected = self._elapsed + self._usual[alike]
             if not self._is_live:
-                say(f"{self._title}about {self._expected:.0f} s, as the last runs took")
+                say(f"{self._title}about {self._usual[alike]:.0f} s, as the last runs took")
 
     def machines(self, machines: Sequence[Machine]) -> None:
         """Say nothing yet, but know what to call the machines."""

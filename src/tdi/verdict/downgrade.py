@@ -1,4 +1,4 @@
-"""The way back: what becomes of production where a former state of the role is converged on it. Shown, not supported."""
+"""The way back: what becomes of production where a former state of the role is converged on it."""
 
 import shutil
 import tempfile
@@ -16,8 +16,8 @@ from tdi.verdict.display import Display
 from tdi.verdict.outcome import Verdict
 
 WARNING = (
-    "A downgrade is shown, and not supported: roles and packages are made to go forward, and nothing here makes them go "
-    "back."
+    "A downgrade is shown, and not supported: roles and packages are made to go forward, and nothing here makes them "
+    "go back."
 )
 
 

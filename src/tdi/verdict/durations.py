@@ -23,8 +23,13 @@ _Run = Mapping[str, float]
 """Seconds by step, as verdict.json has them."""
 
 
+def name(platform: str, pasts: int) -> str:
+    """What runs are alike: those on one platform from as many pasts."""
+    return platform if pasts == 1 else f"{platform}, {pasts} pasts"
+
+
 def usual(artifacts: Path) -> dict[str, float]:
-    """Return the seconds from the images to the verdict that is usual on each platform; empty without a former run.
+    """Return the seconds from the images to the verdict that are usual, by `name`; empty without a former run.
 
     It is the median, so that one run on a busy host says nothing. The images count apart: to build them takes
     minutes, and is done once.
@@ -43,10 +48,11 @@ def keep(artifacts: Path, verdict: Verdict) -> None:
     if verdict.kind is Class.COULD_NOT_RUN:
         return
     runs = _read(artifacts)
+    alike = name(verdict.platform, len(verdict.pasts))
     this = {step: round(seconds, 2) for step, seconds in verdict.seconds.items()}
     document = {
         "schema": _SCHEMA,
-        "platforms": {**runs, verdict.platform: [*runs.get(verdict.platform, []), this][-KEPT:]},
+        "platforms": {**runs, alike: [*runs.get(alike, []), this][-KEPT:]},
     }
     try:
         write_atomically(artifacts / NAME, json.dumps(document, indent=2) + "\n")
