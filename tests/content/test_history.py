@@ -124,35 +124,30 @@ def test_an_untracked_role_inside_of_someone_elses_repository_has_no_history(rep
     assert "no git history" in before.reason
 
 
-def test_the_revision_that_is_asked_for_is_taken(repository: Repository, monkeypatch: pytest.MonkeyPatch):
+def test_the_revision_that_is_asked_for_is_taken(repository: Repository):
     first = repository.commit(**ROLE)
     repository.git("tag", "deployed")
     repository.commit(another="")
     repository.commit(another="more")
     for name in ("deployed", first[:10], "HEAD~2"):
-        monkeypatch.setenv("TDI_FROM", name)
-        before = history.before_the_change(repository.project())
+        before = history.named(repository.project(), name)
         assert (before.revision, before.reason) == (first, f"{name}, as asked for")
 
 
 @pytest.mark.parametrize("name", ["1.0", "--all", "HEAD:roles"])
-def test_a_revision_that_is_not_known_is_an_error(
-    repository: Repository, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
-):
+def test_a_revision_that_is_not_known_is_an_error(repository: Repository, tmp_path: Path, name: str):
     repository.commit(**ROLE)
-    monkeypatch.setenv("TDI_FROM", name)
     for project in (repository.project(), project_at(tmp_path)):
         with pytest.raises(TdiError, match=f"from {name}: there is no such revision") as error:
-            history.before_the_change(project)
+            history.named(project, name)
         assert "git fetch --tags" in error.value.remedy
 
 
-def test_a_revision_without_the_role_cannot_be_asked_for(repository: Repository, monkeypatch: pytest.MonkeyPatch):
+def test_a_revision_without_the_role_cannot_be_asked_for(repository: Repository):
     first = repository.commit(readme="")
     repository.commit(**ROLE)
-    monkeypatch.setenv("TDI_FROM", first)
     with pytest.raises(TdiError, match="the role is not in that revision"):
-        history.before_the_change(repository.project())
+        history.named(repository.project(), first)
 
 
 @pytest.mark.parametrize("content", [AT_THE_ROOT, {"galaxy.yml": "namespace: a\nname: b\n"}])

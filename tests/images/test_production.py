@@ -4,30 +4,35 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from conftest import Fakes, Repository
 from tdi.content.history import Before
 from tdi.errors import TdiError
-from tdi.images import production
+from tdi.images import production, provisioning
 from tdi.images.base_image import BaseImage
+from tdi.images.provisioning import Provisioning
 from tdi.molecule import scenario
+from tdi.molecule.pasts import DEFAULT, Packages, Past
 from tdi.project import Project
 
 BASE = BaseImage("debian-13", "sha256:base", "tdi-base:debian-13", "debian:13", "the default platform")
 
 
 @pytest.fixture
-def former(repository: Repository, checkout: Project, tmp_path: Path) -> Callable[..., production._Former]:
+def former(repository: Repository, checkout: Project, tmp_path: Path) -> Callable[..., Provisioning]:
     """Of `edit`s to this checkout after its first commit: the role as it stood there, and the playbooks to try."""
 
-    def call(edit: Callable[[Project], None] = lambda _: None) -> production._Former:
+    def call(edit: Callable[[Project], None] = lambda _: None, **facts: Any) -> Provisioning:
         shutil.copytree(checkout.root, repository.root, dirs_exist_ok=True)
         before = Before(repository.commit(), "")
         project = repository.project()
         edit(project)
-        return production._Former.of(project, scenario.load(project, "upgrade"), before, tmp_path / "tree")
+        past = Past(facts.pop("name", DEFAULT), (before,), **facts)
+        upgrade = scenario.load(project, "upgrade")
+        return production._provisioning(project, upgrade, past, before, tmp_path / "tree", last=True)
 
     return call
 
@@ -60,9 +65,21 @@ def test_a_revision_without_the_playbook_is_converged_with_the_present_one(forme
 
 def test_without_a_former_revision_the_playbook_is_tried_once(checkout: Project, tmp_path: Path):
     upgrade = scenario.load(checkout, "upgrade")
-    found = production._Former.of(checkout, upgrade, Before(None, ""), tmp_path)
+    past = Past(DEFAULT, (Before(None, ""),))
+    found = production._provisioning(checkout, upgrade, past, past.states[0], tmp_path, last=True)
     assert found.playbooks == (upgrade.ansible.playbook,)
     assert found.state.project == checkout
+
+
+def test_settings_and_packages_of_a_past_are_those_of_its_machine(former):
+    found = former(packages=Packages.TODAY, variables={"nginx_sites": []}, by_hand=({"name": "By hand"},))
+    assert not found.release_only
+    assert (found.variables, found.by_hand) == ({"nginx_sites": []}, ({"name": "By hand"},))
+
+
+def test_a_variable_that_the_role_did_not_have_then_is_an_error_that_names_it(former):
+    with pytest.raises(TdiError, match=r"old\.yml sets nginx_vhosts, which nothing of the role as it was then \("):
+        former(name="old", variables={"nginx_vhosts": []}, file=Path("old.yml"))
 
 
 def test_what_comes_before_the_role_and_variables_ask_for_another_image(fakes: Fakes, checkout: Project):
@@ -79,25 +96,25 @@ def test_what_comes_before_the_role_and_variables_ask_for_another_image(fakes: F
 
 
 @pytest.fixture
-def provisioned(checkout: Project, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[str, list[str]]]:
+def provisioned(checkout: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Any]:
     """Build an image, for which each playbook in turn ends as told (None holds); the image, and what was tried."""
     tried: list[str] = []
 
     def call(*ends: str | None) -> tuple[str, list[str]]:
         left = iter(ends)
 
-        def provision(*words: object) -> str:
+        def converge(*words: object) -> str:
             tried.append(str(words[4]))
             end = next(left)
             if end:
-                raise production._NotProvisionedError(end)
+                raise provisioning.NotProvisionedError(end)
             return "sha256:made"
 
-        monkeypatch.setattr(production, "_provision", provision)
+        monkeypatch.setattr(provisioning, "_converge_and_commit", converge)
         upgrade = scenario.load(checkout, "upgrade")
         state = production.playing.as_checked_out(checkout)
-        both = production._Former(state, (Path("then/converge.yml"), Path("now/converge.yml")))
-        return production._build(checkout, BASE, Before(None, ""), upgrade, both, "name"), tried
+        both = Provisioning(state, (Path("then/converge.yml"), Path("now/converge.yml")), "")
+        return provisioning.provision("", BASE, upgrade, both, tmp_path / "log", "name", {}), tried
 
     return call
 
@@ -188,3 +205,38 @@ def test_the_history_has_the_newest_image_first(fakes: Fakes):
     rows = production.generations()
     assert [row["name"] for row in rows] == ["tdi-production:new", "tdi-production:old"]
     assert rows[0]["revision"] == "abc"
+
+
+def test_a_long_lived_server_stands_on_the_image_of_each_state_before(
+    repository: Repository, checkout: Project, monkeypatch: pytest.MonkeyPatch, fakes: Fakes
+):
+    fakes.docker(image_inspect="exit 1")
+    shutil.copytree(checkout.root, repository.root, dirs_exist_ok=True)
+    states = [Before(repository.commit(**{"roles__nginx__defaults__main.yml": f"a: {n}\n"}), str(n)) for n in (1, 2, 3)]
+    made: list[tuple[str, str]] = []
+
+    def provision(image: str, _base: object, _upgrade: object, what: Provisioning, *_: object) -> str:
+        made.append((image, what.reason))
+        assert what.by_hand == (({"name": "By hand"},) if what.reason == "3" else ())
+        return f"sha256:{what.reason}"
+
+    monkeypatch.setattr(production.provisioning, "provision", provision)
+    past = Past(DEFAULT, tuple(states), by_hand=({"name": "By hand"},))
+    assert production.ensure(repository.project(), BASE, past).id == "sha256:3"
+    assert made == [("sha256:base", "1"), ("sha256:1", "2"), ("sha256:2", "3")]
+
+
+def test_another_past_asks_for_another_image(fakes: Fakes, repository: Repository, checkout: Project):
+    fakes.docker(image_inspect="echo sha256:production")
+    shutil.copytree(checkout.root, repository.root, dirs_exist_ok=True)
+    state = Before(repository.commit(), "")
+    pasts = [
+        Past(DEFAULT, (state,)),
+        Past("today", (state,), packages=Packages.TODAY),
+        Past("sites", (state,), variables={"nginx_sites": []}),
+        Past("hand", (state,), by_hand=({"name": "By hand"},)),
+    ]
+    project = repository.project()
+    names = [production.ensure(project, BASE, past).name for past in pasts]
+    assert len({*names}) == 4
+    assert production.ensure(project, BASE, Past("another-name", (state,))).name == names[0]

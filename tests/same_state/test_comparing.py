@@ -148,7 +148,7 @@ def reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., R
 import pickle
 from tdi.same_state import comparing, kept_records
 
-def compare(project, machine, upgraded):
+def compare(project, machine, upgraded, needed=()):
     with open({str(calls)!r}, "a") as file:
         print(machine.name, file=file)
     made = pickle.loads(Path({str(pickled)!r}).read_bytes())

@@ -128,4 +128,38 @@ def test_several_servers_in_production_are_judged_together():
         Part.UPGRADED, {Step.CREATE: Ended(PASS), Step.CONVERGE: Ended(FAIL)}
     )
     assert found.kind is Class.BREAKS_PROVISIONED
-    assert found.as_json()["upgrade-1.0"]["step"] == "converge"
+    document = found.as_json()
+    assert document["upgrade"]["step"] == "converge", "the one that decides"
+    assert {label: past["class"] for label, past in document["pasts"].items()} == {
+        "upgrade": "pass",
+        "upgrade-1.0": "breaks-provisioned",
+    }
+
+
+@pytest.mark.parametrize(
+    ("states", "kind"),
+    [
+        ((SAME, SAME), Class.PASS),
+        ((SAME, DIFFERENT), Class.DRIFT),
+        ((DIFFERENT, SAME), Class.DRIFT),
+        ((SAME, SameState.UNKNOWN), Class.COULD_NOT_RUN),
+        # What one past shows holds, whether another could be run or not.
+        ((SameState.UNKNOWN, DIFFERENT), Class.DRIFT),
+    ],
+)
+def test_several_pasts_have_the_worst_of_their_classes(states: tuple[SameState, SameState], kind: Class):
+    found = verdict(WORKS, WORKS, states[0])
+    found.machines["upgrade-1.0"] = MachineOutcome(Part.UPGRADED, dict.fromkeys(Step, Ended(PASS)))
+    found.of_past("upgrade-1.0").same_state = Found(states[1])
+    assert found.kind is kind
+    assert found.deciding.kind is kind
+    assert found.as_json()["same_state"]["result"] == found.deciding.same_state.result
+
+
+def test_a_past_that_cannot_be_provisioned_does_not_hide_the_others():
+    found = verdict(WORKS, WORKS, SAME)
+    found.machines["upgrade-old"] = MachineOutcome(Part.UPGRADED, {Step.CREATE: Ended(ERROR, "no such package")})
+    found.of_past("upgrade-old")
+    assert found.kind is Class.COULD_NOT_RUN
+    assert [past.kind for past in found.pasts.values()] == [Class.PASS, Class.COULD_NOT_RUN]
+    assert "no such package" in found.as_json()["upgrade"]["detail"]

@@ -71,7 +71,7 @@ class Display:
         if alike in self._usual:
             self._expected = self._elapsed + self._usual[alike]
             if not self._is_live:
-                say(f"{self._title}about {self._usual[alike]:.0f} s, as the last runs took")
+                say(f"{self._title}about {self._expected:.0f} s, as the last runs took")
 
     def machines(self, machines: Sequence[Machine]) -> None:
         """Say nothing yet, but know what to call the machines."""

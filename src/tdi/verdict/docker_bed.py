@@ -295,8 +295,9 @@ _FURTHER_HOST = 2
 
 def _of_past(upgrade: Machine, past: Past, run: Run, *, alone: bool) -> Machine:
     """The machine of a past; where it is the only one, it is called as the scenario is."""
-    label = upgrade.label if alone else past.label
-    return Machine(scenario.container(label, run.id), label, upgrade.scenario, Part.UPGRADED)
+    if alone or past.label == upgrade.label:
+        return upgrade
+    return Machine(scenario.container(past.label, run.id), past.label, upgrade.scenario, Part.UPGRADED)
 
 
 def junit(project: Project) -> Path:

@@ -191,20 +191,15 @@ class Verdict:
     @property
     def pasts(self) -> dict[str, "Verdict"]:
         """The verdict on the new machine and each one of those in production, by the label of the latter."""
-        if not self.further:
-            return {label: self for label, machine in self.machines.items() if machine.part is Part.UPGRADED}
+        labels = [label for label, machine in self.machines.items() if machine.part is Part.UPGRADED]
+        if len(labels) <= 1:
+            return dict.fromkeys(labels, self)
         new = {label: machine for label, machine in self.machines.items() if machine.part is Part.NEW}
         found = {}
-        for label, machine in self.machines.items():
-            if machine.part is Part.UPGRADED:
-                mine = self.further.get(label) or OfPast(self.same_state, self.plan)
-                found[label] = replace(
-                    self,
-                    machines={**new, label: machine},
-                    same_state=mine.same_state,
-                    plan=mine.plan,
-                    further={},
-                )
+        for label in labels:
+            mine = self.further.get(label) or OfPast(self.same_state, self.plan)
+            machines = {**new, label: self.machines[label]}
+            found[label] = replace(self, machines=machines, same_state=mine.same_state, plan=mine.plan, further={})
         return found
 
     def came_from(self, label: str) -> str:
@@ -221,9 +216,10 @@ class Verdict:
     @property
     def kind(self) -> Class:
         """The class: with several pasts the worst of theirs."""
-        if not self.further or self.trouble:
+        pasts = self.pasts
+        if len(pasts) <= 1 or self.trouble:
             return self._kind_of_one()
-        kinds = {each.kind for each in self.pasts.values()}
+        kinds = {each.kind for each in pasts.values()}
         return next(kind for kind in _WORST_FIRST if kind in kinds)
 
     def _kind_of_one(self) -> Class:
@@ -253,7 +249,7 @@ class Verdict:
     def as_json(self) -> dict[str, Any]:
         """verdict.json, as the contract has it; what is beyond the contract says where things came from."""
         one = self.deciding
-        pasts = {label: each._of_one() for label, each in self.pasts.items()} if self.further else {}  # noqa: SLF001
+        pasts = {label: each._of_one() for label, each in self.pasts.items()}  # noqa: SLF001
         return {
             "schema": SCHEMA,
             "platform": self.platform,
@@ -262,7 +258,7 @@ class Verdict:
             "seconds": {key: round(value, 2) for key, value in self.seconds.items()},
             "detail": self.trouble.what if self.trouble else one.same_state.not_compared,
             "provenance": self.provenance,
-            **({"pasts": pasts} if pasts else {}),
+            **({"pasts": pasts} if len(pasts) > 1 else {}),
         }
 
     def _of_one(self) -> dict[str, Any]:
