@@ -46,6 +46,10 @@ class NotesOnly:
         self.changed: set[str] = set()
         """The machines that their second run changed, whatever its tasks reported."""
         self.found: Found | None = Found(SameState.SAME)
+        self.differing = Found(SameState.DIFFERENT, problems=("Nothing needs it.",))
+        self.different: set[str] = set()
+        """The machines in production that do not end like the new one."""
+        self.not_provisioned: dict[str, str] = {}
         self.failing_tests: set[str] = set()
         self.prepared: dict[str, Pass] = {}
         """What came before the role, by container."""
@@ -64,7 +68,7 @@ class NotesOnly:
 
     def images(self) -> Images:
         self.note("images")
-        return Images("debian-13", {"base_image": "base", "production_image": "production"})
+        return Images("debian-13", {"base_image": "base", "production_image": "production"}, self.not_provisioned)
 
     @contextmanager
     def in_force(self) -> Iterator[None]:
@@ -110,7 +114,7 @@ class NotesOnly:
 
     def comparison(self, machine: Machine) -> Found | None:
         self.note(f"read the comparison of {machine.label}")
-        return self.found
+        return self.differing if machine.label in self.different else self.found
 
     def foresee(self) -> None:
         self.note("foresee a twin")
@@ -337,7 +341,52 @@ def test_several_servers_in_production_go_through_the_same_steps(bed: NotesOnly)
     assert list(taken.verdict.machines) == ["fresh", "upgrade", "upgrade-1.0"]
     assert {"record upgrade before", "record upgrade-1.0 before", "record upgrade-1.0 converged"} <= {*taken.notes}
     assert "test fresh upgrade upgrade-1.0, and compare" in taken.notes
+    assert {"plan of upgrade", "plan of upgrade-1.0"} <= {*taken.notes}
     assert taken.verdict.kind is Class.PASS
+    assert taken.verdict.pasts["upgrade-1.0"].plan
+
+
+def test_each_past_has_a_comparison_of_its_own(bed: NotesOnly):
+    bed.machines = (FRESH, UPGRADE, PAST)
+    bed.different = {"upgrade-1.0"}
+    verdict = take(bed).verdict
+    assert {label: past.kind for label, past in verdict.pasts.items()} == {
+        "upgrade": Class.PASS,
+        "upgrade-1.0": Class.DRIFT,
+    }
+    assert verdict.kind is Class.DRIFT
+
+
+def test_a_past_that_breaks_leaves_the_others_their_comparison(bed: NotesOnly):
+    bed.machines = (FRESH, UPGRADE, PAST)
+    bed.passes[UPGRADE.name] = [FAILED]
+    taken = take(bed)
+    assert "test fresh upgrade-1.0, and compare" in taken.notes
+    assert {label: past.kind for label, past in taken.verdict.pasts.items()} == {
+        "upgrade": Class.BREAKS_PROVISIONED,
+        "upgrade-1.0": Class.PASS,
+    }
+
+
+def test_a_past_that_cannot_be_provisioned_is_told_and_the_others_are_judged(bed: NotesOnly):
+    bed.not_provisioned = {"upgrade-1.0": "task 'Install' failed"}
+    verdict = take(bed).verdict
+    assert {label: past.kind for label, past in verdict.pasts.items()} == {
+        "upgrade": Class.PASS,
+        "upgrade-1.0": Class.COULD_NOT_RUN,
+    }
+    assert verdict.kind is Class.COULD_NOT_RUN
+    assert "Install" in verdict.machines["upgrade-1.0"].steps[Step.CREATE].detail
+
+
+def test_where_the_past_in_the_first_place_cannot_be_provisioned_the_next_has_its_own_comparison(bed: NotesOnly):
+    bed.machines = (FRESH, PAST)
+    bed.not_provisioned = {"upgrade": "task 'Install' failed"}
+    verdict = take(bed).verdict
+    assert {label: past.kind for label, past in verdict.pasts.items()} == {
+        "upgrade-1.0": Class.PASS,
+        "upgrade": Class.COULD_NOT_RUN,
+    }
 
 
 def test_ansible_that_ends_without_a_word_is_trouble(bed: NotesOnly):
