@@ -16,6 +16,7 @@ PLATFORMS = set(yaml.safe_load((ROOT / "src/tdi/images/platforms.yml").read_text
 PASTS = {"default", *(file.stem for file in (ROOT / "molecule/upgrade/past").glob("*.yml"))}
 REPOSITORY = "ghcr.io/some-owner/the.repo/production"
 IMAGE = f"{REPOSITORY}/debian-13@{DIGEST}"
+JOBS = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))["jobs"]
 VERSION = re.search(r'(?m)^version = "(.*)"$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
@@ -40,7 +41,7 @@ def merged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Forge, dict[str, l
 
 def test_every_job_of_a_merge_runs_and_the_gate_opens(merged: tuple[Forge, dict[str, list[str]]]):
     _, results = merged
-    assert {job: set(ended) for job, ended in results.items()} == dict.fromkeys(results, {"success"})
+    assert {job: set(ended) for job, ended in results.items()} == {job: {"success"} for job in results}
     assert {"lint", "unit", "legs", "scenario", "compare", "verdict", "changes", "gate", "publish"} <= set(results)
     assert len(results["scenario"]) == len(PLATFORMS) * (1 + len(PASTS))
     assert len(results["compare"]) == len(PLATFORMS) * len(PASTS)
@@ -50,7 +51,9 @@ def test_every_job_of_a_merge_runs_and_the_gate_opens(merged: tuple[Forge, dict[
 def test_each_scenario_runs_on_each_platform_from_each_past(merged: tuple[Forge, dict[str, list[str]]]):
     forge, _ = merged
     calls = forge.calls("molecule test -s ")
-    seen = sorted((call.words.split()[-1], call.environment["TDI_PLATFORM"], call.environment["TDI_PAST"]) for call in calls)
+    seen = sorted(
+        (call.words.split()[-1], call.environment["TDI_PLATFORM"], call.environment["TDI_PAST"]) for call in calls
+    )
     new = [("fresh", platform, "default") for platform in PLATFORMS]
     upgraded = [("upgrade", platform, past) for platform in PLATFORMS for past in PASTS]
     assert seen == sorted([*new, *upgraded])
@@ -106,12 +109,11 @@ def test_a_pull_request_publishes_nothing(forge: Forge):
     assert forge.calls("tdi production publish") == []
 
 
-def test_without_any_image_production_is_built_and_nothing_is_published(forge: Forge):
-    results = without_pasts(forge).runs("ci.yml")
-    assert results["gate"] == ["success"]
-    assert {call.environment["TDI_PRODUCTION_IMAGE"] for call in forge.calls("molecule test")} == {""}
+def test_without_any_image_production_is_built_and_a_notice_says_so(forge: Forge):
+    without_pasts(forge).runs("ci.yml", job="verdict")
+    assert {call.environment["TDI_PRODUCTION_IMAGE"] for call in forge.calls("tdi verdict")} == {""}
     assert len(forge.commands("notice")) == len(PLATFORMS)
-    assert forge.calls("tdi production publish") == []
+    assert JOBS["publish"]["if"].endswith("needs.legs.outputs.published != '[]'")
 
 
 def test_behind_a_closed_gate_nothing_is_published(forge: Forge):
@@ -145,10 +147,11 @@ def test_every_night_the_packages_of_the_day_and_what_takes_long_are_tried(forge
 
 
 @pytest.mark.parametrize("token", ["", "of-galaxy"])
-def test_a_tag_releases_the_wheel_and_the_role(forge: Forge, token: str):
+def test_a_tag_releases_the_wheel_and_the_role(tmp_path: Path, token: str):
     assert VERSION
+    forge = Forge(tmp_path / "forge", source=True)
     forge.ref = f"refs/tags/v{VERSION[1]}"
-    forge.secrets = {"GALAXY_TOKEN": token}
+    forge.secrets = {"GALAXY_TOKEN": token} if token else {}
     assert forge.runs("role-release.yml") == {job: ["success"] for job in ("build", "release", "galaxy")}
     (wheel,) = forge.here.glob("kept/dist/**/*.whl")
     assert "tdi/cli.py" in zipfile.ZipFile(wheel).namelist()
@@ -161,7 +164,7 @@ def test_a_tag_releases_the_wheel_and_the_role(forge: Forge, token: str):
     if not token:
         assert imports == []
         assert pushed.returncode != 0, "a dry run pushes nothing"
-        assert [message for _, message in forge.commands("notice") if "dry run" in message]
+        assert "A dry run" in str(forge.commands("notice")), forge.said
         return
     assert [call.words for call in imports] == [
         "ansible-galaxy role import --branch galaxy --role-name nginx Some-Owner The.Repo"
@@ -170,8 +173,8 @@ def test_a_tag_releases_the_wheel_and_the_role(forge: Forge, token: str):
     assert {"meta", "tasks", "README.md"} <= set(pushed.stdout.split())
 
 
-def test_a_tag_that_is_not_the_version_releases_nothing(forge: Forge):
-    forge.ref = "refs/tags/v99.0.0"
+def test_a_tag_that_is_not_the_version_releases_nothing(tmp_path: Path):
+    forge = Forge(tmp_path / "forge", source=True, ref="refs/tags/v99.0.0")
     results = forge.runs("role-release.yml")
     assert results["build"] == ["failure"]
     assert "The tag is v99.0.0 and pyproject.toml says" in str(forge.commands("error"))

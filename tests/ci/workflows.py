@@ -1,4 +1,4 @@
-"""Runs the workflows with `act` on this machine: every job, its needs, conditions, matrices and scripts are the real ones.
+"""Runs the workflows with `act` on this machine: jobs, needs, conditions, matrices and scripts are the real ones.
 
 What the scripts call only pretends, and notes how it was called; so do the actions of others. `python` is the real one.
 """
@@ -25,6 +25,7 @@ TOKEN = "a-token-that-nobody-may-see"
 
 _MAKE = "mkdir -p .venv/bin && echo 'PATH={here}/programs:$PATH' > .venv/bin/activate"
 _TDI = """
+mkdir -p artifacts
 case "$*" in
 "production history --json "*)
   [ -e "{here}/has/$TDI_PLATFORM" ] || {{ echo "tdi: no such repository" >&2; exit 2; }}
@@ -65,7 +66,9 @@ _PROGRAMS = {
 _ACTIONS = {
     "actions/checkout": ":",
     "actions/setup-python": 'echo "python-path={here}/programs/python" >> "$GITHUB_OUTPUT"',
-    "actions/upload-artifact": 'mkdir -p "{here}/kept/$NAME"; for path in $PATHS; do cp -r "$path" "{here}/kept/$NAME/" || :; done',
+    "actions/upload-artifact": (
+        'to="{here}/kept/$NAME/"; mkdir -p "$to"; for path in $PATHS; do cp -r "$path" "$to" || :; done'
+    ),
     "actions/download-artifact": 'mkdir -p "$PATHS" && cp -r "{here}/kept/$NAME/"*/. "$PATHS/"',
     "actions/attest-build-provenance": 'echo "$SUBJECT@$DIGEST" >> "{here}/attested"',
 }
@@ -85,6 +88,8 @@ class Forge:
     """A scratch clone of this project on a forge, a registry that has images, and what came of the workflows."""
 
     here: Path
+    source: bool = False
+    """Whether the clone has the source of the tool: a job takes a copy of the clone each time."""
     ref: str = "refs/heads/main"
     secrets: Mapping[str, str] = field(default_factory=dict)
     inputs: Mapping[str, str] = field(default_factory=dict)
@@ -104,7 +109,7 @@ class Forge:
             file.write_text(f"#!/bin/sh\n{note}\n{body.format(**words)}\n", encoding="utf-8")
             file.chmod(0o755)
         self.clone = self.here / "clone"
-        for part in (".github", "molecule", "roles", "src"):
+        for part in (".github", "molecule", "roles", *(("src",) if self.source else ())):
             shutil.copytree(ROOT / part, self.clone / part, ignore=shutil.ignore_patterns("__pycache__"))
         for name in ("action.yml", "pyproject.toml", "README.md", "LICENSE"):
             shutil.copy(ROOT / name, self.clone)
@@ -137,7 +142,11 @@ class Forge:
 
     def runs(self, workflow: str, event: str = "push", job: str | None = None) -> dict[str, list[str]]:
         """Run a workflow, or one job of it with what it needs; return the results of each job's legs."""
-        payload: dict[str, Any] = {"ref": self.ref, "inputs": dict(self.inputs), "repository": {"default_branch": "main"}}
+        payload: dict[str, Any] = {
+            "ref": self.ref,
+            "inputs": dict(self.inputs),
+            "repository": {"default_branch": "main"},
+        }
         if event == "pull_request":
             payload["pull_request"] = {"number": 7, "head": {"ref": "theirs"}, "base": {"ref": "main"}}
         (self.here / "event.json").write_text(json.dumps(payload), encoding="utf-8")
