@@ -57,6 +57,7 @@ class Runner:
             "GITHUB_ACTOR": "somebody",
             "TOKEN": "a-token",
             "DOCKER_CONFIG": str(self.directory / "docker"),
+            "RUNNER_TEMP": str(self.directory),
             "TDI_PAST": "default",
             **variables,
         }
