@@ -39,7 +39,7 @@ $(VENV)/ready: requirements/requirements.txt pyproject.toml requirements/setup
 
 pins: environment ## renew the pinned versions of everything in requirements/
 	@uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-annotate --no-header requirements/requirements.in --output-file requirements/requirements.txt
+	  --no-emit-index-url --no-annotate requirements/requirements.in --output-file requirements/requirements.txt
 
 clean: ## remove all that the project made, on disk and in Docker
 	@if [ -x $(BIN)/tdi ]; then tdi clean; fi
