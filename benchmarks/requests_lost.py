@@ -2,10 +2,10 @@
 
     python benchmarks/requests_lost.py ADDRESS:PORT PATH [--download PATH] -- COMMAND...
 
-Clients with a connection for each request, clients that keep theirs alive, and slow downloads ask until COMMAND has ended.
-A failure is *safe* where a connection that was kept alive ended before the first byte of an answer: a client may ask again.
-All else is unsafe: refused, reset or ended on a new connection, a truncated answer, another status, a timeout. Exits with 1
-where one was unsafe.
+Clients with a connection for each request, clients that keep theirs alive, and slow downloads ask until COMMAND has
+ended. A failure is *safe* where a connection that was kept alive ended before the first byte of an answer: a client may
+ask again. All else is unsafe: refused, reset or ended on a new connection, a truncated answer, another status, a
+timeout. Exits with 1 where one was unsafe.
 """
 
 import argparse
@@ -147,7 +147,7 @@ async def measure(arguments: argparse.Namespace) -> int:
     seconds = time.monotonic() - began
     unsafe = sum(tally.unsafe.values())
     print(f"{tally.answered} answered in {seconds:.0f} s ({tally.answered / seconds:.0f}/s), {tally.safe} safe to ask")
-    print(f"again, {unsafe} unsafe, longest gap {tally.gap:.2f} s, {tally.downloads} downloads; command ended with {code}")
+    print(f"again, {unsafe} unsafe, longest gap {tally.gap:.2f} s, {tally.downloads} downloads; exit code {code}")
     for reason, times in tally.unsafe.most_common(10):
         print(f"  {times} times: {reason}")
     for body, times in tally.bodies.most_common():

@@ -1,18 +1,17 @@
 """What nginx is configured to do and what it answers, as one JSON object; it is run on the machine by `python3 -c`.
 
 The parts: `version`; `configuration` (what stands outside of servers, and the files in the order in which nginx reads
-them); `read` (what nginx reads as it starts or reloads); `running` (what its processes run that is not there any more, and
-what was written since the workers began that serve, asked of the processes alone); `server FILE` for each server, an ordered tree with its
-locations; `unreached FILE` for what no include and no directive names; `response FILE LISTEN PATH` for each server's
-answers. `file` and `files` say where a part comes from, `listeners` which sockets follow from it, `unit` and `follows`
-what else may explain that it differs. `says` tells what paths mean to nginx, for findings about them; a path with a
-slash at its end stands for what is below it. `reads` lists what is read once, so that what was written since is known
-not to be in force; of what an include takes in, that is the pattern.
+them); `read` (what nginx reads as it starts or reloads); `running` (what its processes run that is not there any
+more, and what was written since the workers began that serve: asked of the processes alone); `server FILE` for each
+server, an ordered tree with its locations; `unreached FILE` for what no include and no directive names; `response
+FILE LISTEN PATH` for each server's answers. `file` and `files` say where a part comes from, `listeners` which sockets
+follow from it, `unit` and `follows` what else may explain that it differs. `says` tells what paths mean to nginx, for
+findings about them; a path with a slash at its end stands for what is below it. `reads` lists what is read once, so
+that what was written since is known not to be in force; of what an include takes in, that is the pattern.
 """
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import http.client
 import json
@@ -23,6 +22,7 @@ import subprocess
 import sys
 import time
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -234,8 +234,7 @@ def reads(files: dict[str, str], found: list[Any]) -> list[str]:
 def content(path: str) -> str:
     """The text of a file of /proc; "" where the process is gone."""
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
+        return Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
 
@@ -252,9 +251,9 @@ def serving_since(master: str) -> float:
     """
     ticks = os.sysconf("SC_CLK_TCK")
     began = []
-    for directory in glob.glob("/proc/[0-9]*"):
-        fields = content(directory + "/stat").rpartition(") ")[2].split()
-        called = content(directory + "/cmdline").strip("\0 ")
+    for directory in Path("/proc").glob("[0-9]*"):
+        fields = content(f"{directory}/stat").rpartition(") ")[2].split()
+        called = content(f"{directory}/cmdline").strip("\0 ")
         if fields[1:2] == [master] and called == "nginx: worker process":
             began.append((int(fields[19]) + 1) / ticks)
     booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -265,11 +264,11 @@ def written_since(moment: float, read: Iterable[str]) -> list[str]:
     """Those of what nginx reads that were written after `moment`; of a pattern, the directory that it looks into."""
     times = {}
     for path in read:
-        directory, _, name = path.rpartition("/")
-        if "*" in name:
-            times[directory] = os.stat(directory).st_mtime if os.path.isdir(directory) else 0
-        elif os.path.exists(path):
-            times[path] = max(os.lstat(path).st_ctime, os.stat(path).st_ctime)
+        file, above = Path(path), Path(path).parent
+        if "*" in file.name:
+            times[str(above)] = above.stat().st_mtime if above.is_dir() else 0
+        elif file.exists():
+            times[path] = max(file.lstat().st_ctime, file.stat().st_ctime)
     return sorted(path for path, written in times.items() if written > moment)
 
 
