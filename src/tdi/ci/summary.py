@@ -65,7 +65,8 @@ def _parts(results: Results, room: int) -> Iterator[str]:
 
 
 def _steps(machines: Sequence[Machine]) -> str:
-    shown = reached({Step(name): result for name, result in each.steps.items()} for each in machines)
+    known = {step.value: step for step in Step}
+    shown = reached({known[name]: result for name, result in each.steps.items() if name in known} for each in machines)
     head = ("machine", *(step.value for step in shown))
     rows = [(each.label, *(each.steps.get(step, "not reached") for step in shown)) for each in machines]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]

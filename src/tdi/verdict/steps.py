@@ -83,16 +83,17 @@ def take(bed: Bed, display: Display, verdict: Verdict) -> None:
             bed.start()
         with bed.converging() as playbook:
             _boot(trial)
-            with bed.loading() as load, bed.testing() as tests:
+            with bed.loading() as load:
                 playbook.begin()
-                passes = _converge(trial, playbook, load)
-                working = trial.working
-                if working:
-                    _verify(trial, working, tests, passes)
-                    for machine in working:
-                        for second in passes[machine.name][1:]:
-                            _compare_with_second_run(trial, machine, second)
-                    _plan(trial)
+                with bed.testing() as tests:
+                    passes = _converge(trial, playbook, load)
+                    working = trial.working
+                    if working:
+                        _verify(trial, working, tests, passes)
+                        for machine in working:
+                            for second in passes[machine.name][1:]:
+                                _compare_with_second_run(trial, machine, second)
+                        _plan(trial)
         verdict.trouble = judge.trouble(verdict, bed.machines, bed)
 
 
@@ -148,7 +149,7 @@ def _converge(trial: _Trial, playbook: Playbook, load: Loading) -> dict[str, lis
         mine = [machine for machine in trial.bed.machines if machine.name in outcome.passes]
         for label, steps in judge.converge(outcome, mine, trial.bed).items():
             of_load = {Step.LOAD: loaded[label]} if label in loaded else {}
-            trial.verdict.machines[label].steps |= {**steps, **of_load}
+            trial.verdict.machines[label].steps |= {Step.CONVERGE: steps[Step.CONVERGE], **of_load, **steps}
     return passes
 
 
