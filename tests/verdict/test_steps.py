@@ -55,6 +55,8 @@ class NotesOnly:
         """What came before the role, by container."""
         self.checked: dict[str, Pass] = {}
         """What the scenario's own verify playbook found, by container."""
+        self.loads: dict[str, Ended] = {}
+        """What comes of the load on a machine, by its label."""
         self.apart = False
         """Whether Ansible runs once for each machine instead of once for all."""
         self.recaps = True
@@ -104,6 +106,11 @@ class NotesOnly:
         self.note("ansible is over")
 
     @contextmanager
+    def loading(self) -> Iterator["NotedLoad"]:
+        self.note("load begins")
+        yield NotedLoad(self)
+
+    @contextmanager
     def testing(self) -> Iterator["NotedTests"]:
         self.note("pytest starts")
         yield NotedTests(self)
@@ -150,6 +157,18 @@ class NotesOnly:
     def syntax_error(self) -> str | None:
         self.note("syntax")
         return None
+
+
+class NotedLoad:
+    """A load that is only told about."""
+
+    def __init__(self, bed: NotesOnly) -> None:
+        self._bed = bed
+
+    def stop(self, machine: Machine) -> Ended | None:
+        if machine.label in self._bed.loads:
+            self._bed.note(f"load on {machine.label} ends")
+        return self._bed.loads.get(machine.label)
 
 
 @dataclass(frozen=True)
@@ -226,8 +245,8 @@ def test_a_pass_asks_for_everything_once_and_in_order(bed: NotesOnly):
         *("boot fresh", "boot upgrade", "prepare fresh", "prepare upgrade", "record upgrade before"),
     ]
     assert taken.in_order("boot upgrade", "prepare upgrade", "record upgrade before")
-    assert taken.notes[9:11] == ["converge", "pytest starts"]
-    between = sorted(taken.notes[11 : taken.notes.index("converge again")])
+    assert taken.notes[9:12] == ["load begins", "converge", "pytest starts"]
+    between = sorted(taken.notes[12 : taken.notes.index("converge again")])
     assert between == [
         *("is fresh alive", "is upgrade alive", "record fresh converged", "record upgrade converged"),
     ]
@@ -237,6 +256,28 @@ def test_a_pass_asks_for_everything_once_and_in_order(bed: NotesOnly):
         *("compare fresh with its second run", "compare upgrade with its second run"),
         *("plan of upgrade", "pytest is over", "ansible is over", "records kept"),
     ]
+
+
+def test_a_load_ends_before_the_machine_is_recorded_and_what_it_lost_is_a_class(bed: NotesOnly):
+    bed.loads["upgrade"] = Ended(Result.FAIL, "a page: 3 of 700 lost")
+    taken = take(bed)
+    assert taken.in_order("record upgrade before", "load begins", "converge", "load on upgrade ends")
+    assert taken.in_order("load on upgrade ends", "record upgrade converged")
+    assert taken.verdict.kind is Class.DROPS_REQUESTS
+    assert taken.verdict.machines["upgrade"].steps[Step.LOAD].detail == "a page: 3 of 700 lost"
+
+
+def test_a_load_that_lost_nothing_is_a_step_that_passed(bed: NotesOnly):
+    bed.loads["upgrade"] = Ended(Result.PASS)
+    verdict = take(bed).verdict
+    assert verdict.kind is Class.PASS
+    assert list(verdict.machines["upgrade"].results) == list(Step)
+
+
+def test_of_a_machine_that_is_not_converged_the_load_says_nothing(bed: NotesOnly):
+    bed.loads["upgrade"] = Ended(Result.FAIL, "a page: 3 of 700 lost")
+    bed.passes[UPGRADE.name] = [FAILED]
+    assert take(bed).verdict.kind is Class.BREAKS_PROVISIONED
 
 
 def test_each_step_has_its_time(bed: NotesOnly):

@@ -36,6 +36,10 @@ _CLASSES = {
         "(`state: present`, `creates:`), and what is there is too old."
     ),
     Class.BREAKS_BOTH: "Look at what the report says of fresh, and mend that first.",
+    Class.DROPS_REQUESTS: (
+        "The lines of the load say how many, when the first, and why. Reload instead of restarting, hold a package's "
+        "own restart back, and take away only what nothing serves any more."
+    ),
     Class.NOT_IDEMPOTENT: (
         "The report names the tasks, or what changed where no task said so. Let each look before it acts (a module "
         "instead of a command, `creates:`), or say with `changed_when:` when it changed something."
@@ -61,6 +65,9 @@ _STEPS = {
     Step.VERIFY: (
         "the tests of the verifier run, and what is broken by itself on a machine is looked for",
         "→ `tdi verdict --keep` leaves the machine of a failed test up.",
+    ),
+    Step.LOAD: (
+        "clients ask production for what it serves while the change is converged, where the project has a load.yml",
     ),
     Step.RECORD: ("the state of the whole machine is written down, to be compared",),
 }
