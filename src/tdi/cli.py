@@ -45,6 +45,10 @@ cli = LazyGroup(
                     "Have the production image for the checked-out role; it is built once, or pulled "
                     "(TDI_PRODUCTION_IMAGE)."
                 ),
+                "publish": (
+                    "Take production through the checked-out revision, whose verdict is a pass, and push it as "
+                    "production."
+                ),
                 "history": "List the production images of the local engine, newest first.",
             },
         ),

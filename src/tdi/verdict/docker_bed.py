@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import Any
 
+from tdi.content import history
 from tdi.content.history import Before
 from tdi.errors import TdiError
 from tdi.images import base_image, production
@@ -114,6 +115,8 @@ class DockerBed:
             "production_id": made[first].id,
             "revision": self._revision(),
             "run": self._run.id,
+            "production_id": image.id,
+            **({"revision": revision} if (revision := history.checked_out(self._project)) else {}),
             "strategy": ansible.strategy()["ANSIBLE_STRATEGY"],
         }
         why = {label: f"{error.what} {error.remedy}".rstrip() for label, error in failed.items()}

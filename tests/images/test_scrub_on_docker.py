@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from conftest import ROOT
-from tdi.images import base_image, identity
+from tdi.images import base_image, scrub
 from tdi.machines import lifecycle
 from tdi.molecule import scenario
 from tdi.outside import docker
@@ -33,8 +33,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, 
         with lifecycle.one(f"tdi-{run_id}-origin", base.id, options, run_id) as machine:
             docker.execute(machine, ["sh", "-eu", "-c", INSTALL])
             own = docker.execute(machine, ["sh", "-eu", "-c", IDENTITY]).stdout
-            command = identity.forget(machine)
-            docker.stop(machine)
+            command = scrub.shut_down(machine)
             labels = {docker.LABEL: "image", "tdi.identity": run_id}
             made = docker.commit(machine, f"tdi-identity:{run_id}", labels, command)
         yield made, own, options

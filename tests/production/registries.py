@@ -1,0 +1,103 @@
+"""Real registries on loopback, for tests: Debian's docker-registry, with its own directory and configuration."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+PROGRAM = "docker-registry"
+
+
+def program() -> str:
+    """The registry's program, installed where this is root of a Debian; else the test is skipped, and says so."""
+    if shutil.which(PROGRAM) is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        for words in (["update"], ["install", "--yes", "--no-install-recommends", PROGRAM]):
+            environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+            subprocess.run(["apt-get", "-qq", *words], check=False, capture_output=True, env=environment)
+    found = shutil.which(PROGRAM)
+    if found is None:
+        pytest.skip(f"there is no {PROGRAM}, and it cannot be installed here (apt, as root)")
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class RealRegistry:
+    """A registry, its data in `directory`; `settings` are lines of its configuration."""
+
+    directory: Path
+    port: int = field(default_factory=free_port)
+    settings: str = ""
+    http: str = ""
+    deletes: bool = True
+    child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def data(self) -> Path:
+        return self.directory / "data"
+
+    @property
+    def log(self) -> str:
+        return (self.directory / "log").read_text(encoding="utf-8", errors="replace")
+
+    def start(self) -> None:
+        self.data.mkdir(parents=True, exist_ok=True)
+        configuration = self.directory / "config.yml"
+        configuration.write_text(
+            "version: 0.1\nlog: {level: info}\n"
+            f"storage:\n  filesystem: {{rootdirectory: {self.data}}}\n"
+            f"  delete: {{enabled: {str(self.deletes).lower()}}}\n"
+            f"http:\n  addr: {self.host}\n{self.http}{self.settings}",
+            encoding="utf-8",
+        )
+        with (self.directory / "log").open("ab") as log:
+            self.child = subprocess.Popen([program(), "serve", configuration], stdout=log, stderr=log)
+        for _ in range(200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            assert self.child.poll() is None, self.log
+            time.sleep(0.05)
+        raise AssertionError(self.log)
+
+    def stop(self, number: int = signal.SIGKILL) -> None:
+        if self.child and self.child.poll() is None:
+            self.child.send_signal(number)
+            self.child.wait(20)
+
+    def manifests(self, repository: str) -> set[str]:
+        """The digests of the manifests that the repository has, as its files say."""
+        place = self.data / "docker/registry/v2/repositories" / repository / "_manifests/revisions/sha256"
+        links = place.glob("*/link") if place.is_dir() else ()
+        return {f"sha256:{link.parent.name}" for link in links}
+
+    def blob(self, digest: str) -> Path:
+        """The file of a blob."""
+        plain = digest.removeprefix("sha256:")
+        return self.data / "docker/registry/v2/blobs/sha256" / plain[:2] / plain / "data"
+
+
+@contextmanager
+def running(registry: RealRegistry) -> Iterator[RealRegistry]:
+    registry.start()
+    try:
+        yield registry
+    finally:
+        registry.stop()
