@@ -15,7 +15,13 @@ SCRIPT = Path(__file__).with_name("scrub.sh")
 _INIT = ("/sbin/init",)
 _LAST = "/usr/lib/systemd/system-shutdown/tdi-scrub"
 """What systemd runs when nothing else runs any more, and nothing writes any more."""
-_PUT = 'mkdir -p "$(dirname "$0")"; printf %s "$1" > "$0"; chmod 755 "$0"'
+_PUT = """\
+directory=$(dirname "$0")
+[ -d "$directory" ] || { mkdir "$directory"; end="rmdir $directory"; }
+printf '%s\\n' "$1" 'rm -f -- "$0"' "${end-}" > "$0"
+chmod 755 "$0"
+"""
+"""Puts the script there, which removes itself at its end, and the directory where it was made for it."""
 
 
 def shut_down(machine: str) -> list[str]:
@@ -29,8 +35,7 @@ def shut_down(machine: str) -> list[str]:
     find = "for key in /etc/ssh/ssh_host_*_key; do [ ! -f $key ] || basename $key _key; done"
     kinds = [name.removeprefix("ssh_host_") for name in docker.execute(machine, ["sh", "-c", find]).stdout.split()]
     head = "#!/bin/sh -eu\nexport PATH=/usr/sbin:/usr/bin:/sbin:/bin\n"
-    script = f'{head}{SCRIPT.read_text(encoding="utf-8")}\nrm -f -- "$0"\n'
-    docker.execute(machine, ["sh", "-euc", _PUT, _LAST, script])
+    docker.execute(machine, ["sh", "-euc", _PUT, _LAST, head + SCRIPT.read_text(encoding="utf-8")])
     docker.stop(machine)
     if docker.has(machine, _LAST):
         raise TdiError(

@@ -34,7 +34,7 @@ class Bounded:
     flattened: bool = False
 
 
-def bounded(project: Project, upgrade: Scenario, image: str, directory: Path, most_layers: int = MOST_LAYERS) -> Bounded:
+def bounded(project: Project, upgrade: Scenario, image: str, directory: Path) -> Bounded:
     """The image, or one of a single layer that is the same, and its record below `directory`.
 
     Where the comparison of the two shows a difference, it is the image as it was, and that is said: the archive that an
@@ -43,7 +43,7 @@ def bounded(project: Project, upgrade: Scenario, image: str, directory: Path, mo
     """
     record = booted(project, upgrade, image, directory / "record.json")
     layers = len(docker.image_facts(image)["RootFS"]["Layers"])
-    if layers <= most_layers:
+    if layers <= MOST_LAYERS:
         return Bounded(image, record)
     say(f"The image has {layers} layers, and is made anew as one")
     flat = _flattened(image, directory)

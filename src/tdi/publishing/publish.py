@@ -26,7 +26,6 @@ from tdi.outside.console import say
 from tdi.outside.registry import Manifest, Registry
 from tdi.project import Project
 from tdi.publishing import claims, flatten, records
-from tdi.publishing.flatten import MOST_LAYERS
 
 _INCOMING = "incoming"
 """The tag that layers arrive under. It means nothing, and each publisher overwrites it."""
@@ -66,7 +65,6 @@ def publish(
     *,
     verdict: Path | None = None,
     bootstrap: bool = False,
-    most_layers: int = MOST_LAYERS,
 ) -> Published:
     """Take production through the checked-out revision, and let it be production, where the verdict on it is a pass.
 
@@ -86,7 +84,7 @@ def publish(
         _proven(verdict or project.artifacts / "verdict.json", revision, parent, base)
         there = _published_before(where, revision, former)
         if there is None:
-            there = _push(project, base, run, where, parent, revision, most_layers)
+            there = _push(project, base, run, where, parent, revision)
         else:
             say(f"{there.called} was published and is not production yet: it is taken up where that ended")
         with claims.claimed(where, former) as held:
@@ -185,7 +183,6 @@ def _push(
     where: Registry,
     parent: _Parent,
     revision: str,
-    most_layers: int,
 ) -> Generation:
     """Make the new image, and have it in the registry with its record, by its digest alone."""
     upgrade = scenario.load(project, "upgrade")
@@ -200,7 +197,7 @@ def _push(
     made = flatten.Bounded(image, log)
     try:
         say("Booting the new production, to record it")
-        made = flatten.bounded(project, upgrade, image, run.directory, most_layers)
+        made = flatten.bounded(project, upgrade, image, run.directory)
         say(f"Pushing it to {where.repository}")
         pushed = where.manifest(_pushed(where, made.image))
         if pushed is None:
