@@ -114,7 +114,7 @@ class Project:
 
 
 def _registry_in(file: Path) -> str | None:
-    """What `registry:` says in a file, or None where there is no such file. Raises TdiError where it says anything else."""
+    """What `registry:` says in a file, or None where there is no file. Raises TdiError where it says anything else."""
     if not file.is_file():
         return None
     import yaml  # noqa: PLC0415 (most commands read no such file)

@@ -58,13 +58,17 @@ class Tiny:
     def environment(self, **variables: str) -> dict[str, str]:
         return {**os.environ, "TDI_REGISTRY": self.repository, **variables}
 
-    def tdi(self, *words: str, code: int | None = 0, **variables: str) -> Done:
+    def command(self, *words: str, prelude: str = "") -> list[str]:
+        """The words of a command; `prelude` is Python that comes before it."""
+        return [sys.executable, "-c", f"{prelude}\nfrom tdi.cli import main\nmain()", *words]
+
+    def tdi(self, *words: str, code: int | None = 0, prelude: str = "", **variables: str) -> Done:
         """Run the command line in the project, and hold it to its exit code."""
         file = self.root / "artifacts" / "said.json"
         file.unlink(missing_ok=True)
         extra = ["--json", str(file)]
         done = subprocess.run(
-            [sys.executable, "-m", "tdi", *words, *extra],
+            self.command(*words, *extra, prelude=prelude),
             cwd=self.root,
             capture_output=True,
             text=True,

@@ -135,7 +135,7 @@ def _converge_and_commit(
                 "tdi.platform": base.platform,
                 "tdi.base": base.id,
                 "tdi.revision": what.revision or "as checked out",
-                WROTE_LABEL: json.dumps({**_written_before(image), **wrote}).replace("$", "\\$"),
+                WROTE_LABEL: json.dumps({**written(image), **wrote}).replace("$", "\\$"),
                 "tdi.created": datetime.now(UTC).isoformat(timespec="seconds"),
                 **labels,
             },
@@ -143,8 +143,8 @@ def _converge_and_commit(
         )
 
 
-def _written_before(image: str) -> dict[str, str]:
-    """Which task wrote which path of an image that was provisioned before."""
+def written(image: str) -> dict[str, str]:
+    """Which task wrote which path of an image when it was provisioned; nothing for one that was not."""
     said = json.loads((docker.image_facts(image)["Config"]["Labels"] or {}).get(WROTE_LABEL, "{}"))
     return {str(path): str(task) for path, task in said.items()} if isinstance(said, dict) else {}
 

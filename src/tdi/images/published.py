@@ -1,4 +1,4 @@
-"""Published production images: what the registry has of a project, how one succeeds the other, and pulling one by digest.
+"""Published production images: what a registry has of a project, how they succeed each other, and pulling one.
 
 The tag `production` is what runs now, a tag named for a revision is what was published of it. Each image names its
 parent, the production that it was made of: from `production` the whole history is found.
@@ -114,7 +114,7 @@ class Generation:
 
 @dataclass(frozen=True)
 class PulledImage:
-    """A published image in the engine: its id there, the name that it was pulled by, and what the registry says of it."""
+    """A published image in the engine: its id and name there, and what the registry says of it."""
 
     id: str
     name: str
@@ -201,7 +201,7 @@ def image_manifest(where: Registry, found: Manifest) -> Manifest:
 
 
 def fetch(project: Project, base: BaseImage, which: str) -> PulledImage | None:
-    """Have a published image in the engine, pulled by its digest, with its record; None where nothing is production yet.
+    """Have a published image in the engine, by its digest, with its record; None where nothing is production yet.
 
     `which` is a generation's number, a digest, or the tag `production`, and only for that last one there may be
     nothing. Raises TdiError where it cannot be had, or is not for machines of this engine and platform.
@@ -228,7 +228,10 @@ def pull(project: Project, base: BaseImage, where: Registry, generation: Generat
         pulled = docker.pull(name, timeout=3600)
         there = docker.image_id(name)
         if not pulled.ok or there is None:
-            raise TdiError(f"Production could not be pulled: {_without_credentials(pulled.last_line)}", _pull_remedy(pulled.last_line))
+            raise TdiError(
+                f"Production could not be pulled: {_without_credentials(pulled.last_line)}",
+                _pull_remedy(pulled.last_line),
+            )
     facts = docker.image_facts(name)
     engine = docker.engine()
     if facts["Architecture"] != engine.architecture:

@@ -117,7 +117,7 @@ def image_facts(reference: str) -> dict[str, Any]:
 def repository_digest(reference: str) -> str | None:
     """The digest by which a registry knows a local image, or None where none does, or there is no such image."""
     shown = process.run(
-        ["docker", "image", "inspect", "--format", "{{join .RepoDigests \"\\n\"}}", reference], check=False
+        ["docker", "image", "inspect", "--format", '{{join .RepoDigests "\\n"}}', reference], check=False
     )
     first = process.first_line(shown.stdout) if shown.ok else ""
     return first.partition("@")[2] or None
@@ -330,7 +330,9 @@ def remove_images(label: str) -> list[str]:
 def remove_images_of(repository: str) -> None:
     """Remove the local images that were pulled from a repository, but for those in use."""
     listed = process.run(
-        ["docker", "images", "--digests", "--format", "{{.Repository}}@{{.Digest}}", repository], check=False, timeout=60
+        ["docker", "images", "--digests", "--format", "{{.Repository}}@{{.Digest}}", repository],
+        check=False,
+        timeout=60,
     )
     for name in listed.stdout.split():
         remove_image(name)

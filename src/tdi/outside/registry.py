@@ -37,7 +37,7 @@ DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 EMPTY = "application/vnd.oci.empty.v1+json"
 """The media type of a configuration that says nothing."""
 
-_ACCEPT = ", ".join((MANIFEST, INDEX, DOCKER_MANIFEST, DOCKER_INDEX))
+_ACCEPT = f"{MANIFEST}, {INDEX}, {DOCKER_MANIFEST}, {DOCKER_INDEX}"
 _CERTIFICATES = Path("/etc/docker/certs.d")
 _SYSTEMS_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 _SECONDS = 30.0
@@ -205,7 +205,8 @@ class Registry:
             with tempfile.NamedTemporaryFile(prefix="tdi-blob-") as file:
                 file.write(content)
                 file.flush()
-                return self._client.upload_blob(file.name, self._container, layer)
+                answer: requests.Response = self._client.upload_blob(file.name, self._container, layer)
+                return answer
 
         self._check(self._guarded(send), "write a blob")
         return layer
@@ -299,11 +300,16 @@ class Registry:
 
     @property
     def _api(self) -> str:
-        return self._container.manifest_url("x").removesuffix("/manifests/x")
+        return str(self._container.manifest_url("x")).removesuffix("/manifests/x")
 
     def _ask(self, method: str, where: str, **words: Any) -> "requests.Response":
         url = f"{self._client.prefix}://{where}"
-        return self._guarded(lambda: self._client.do_request(url, method, **words))
+
+        def ask() -> "requests.Response":
+            answer: requests.Response = self._client.do_request(url, method, **words)
+            return answer
+
+        return self._guarded(ask)
 
     def _guarded(self, request: Callable[[], _T]) -> _T:
         """What a request gives, the failures of its transport as errors of ours."""
@@ -333,7 +339,7 @@ class Registry:
     def _refused(self, what: str) -> AccessRefusedError:
         return AccessRefusedError(
             f"The registry {self.repository.host} refuses access to {self.repository.name}: it does not let us {what}.",
-            f"Log in with an account that may (docker login {self.repository.host}), or mend Docker's credential helper.",
+            f"Log in with an account that may (docker login {self.repository.host}), or mend the credential helper.",
         )
 
     def _unreachable(self, error: Exception) -> RegistryUnreachableError:
@@ -405,7 +411,7 @@ def _client(*, insecure: bool, trusted: str | bool, backend: str) -> "Client":
     from oras.provider import Registry as Client  # noqa: PLC0415
 
     setup_logger(quiet=True)
-    once = Client.do_request.__wrapped__  # type: ignore[attr-defined] # without minutes of trying the same again
+    once = Client.do_request.__wrapped__  # without minutes of trying the same again
 
     class Bounded(Client):
         """Client whose requests end."""
@@ -436,7 +442,7 @@ def _client(*, insecure: bool, trusted: str | bool, backend: str) -> "Client":
     session.request = partial(session.request, timeout=_SECONDS)
     session.auth = lambda request: request  # requests would look into ~/.netrc
     # What oras takes from the environment are no credentials of Docker.
-    vars(client.auth).pop("_basic_auth", None)
+    client.auth.__dict__.pop("_basic_auth", None)
     return client
 
 

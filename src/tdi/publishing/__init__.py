@@ -1,1 +1,1 @@
-"""Publishing: production's image after each merge, its succession in the registry, and whether it still is what runs."""
+"""Publishing: production's image after each merge, who succeeds whom, and whether it still is what runs."""

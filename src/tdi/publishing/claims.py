@@ -93,7 +93,7 @@ def claimed(where: Registry, former: Generation | None, wait: float = WAIT) -> I
 
 
 def _claim(where: Registry, succeeds: str, mine: str, wait: float) -> bool:
-    """Whether the claim is ours; not where the registry was too slow to be sure. Raises BusyError where it is another's."""
+    """Whether the claim is ours; not where the registry was too slow to be sure. Raises BusyError for another's."""
     began = time.monotonic()
     found = _read(where)
     if found and found.claimant != mine and found.succeeds == succeeds and where.now() - found.since < LEASE:

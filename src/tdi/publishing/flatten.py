@@ -1,4 +1,4 @@
-"""Layers stay bounded: after so many, an image is made anew as one layer, where a comparison shows that nothing changed."""
+"""Layers stay bounded: after so many, an image becomes one layer, where a comparison shows that nothing changed."""
 
 import json
 import tempfile

@@ -150,8 +150,8 @@ def _proven(file: Path, revision: str, parent: _Parent, base: BaseImage) -> None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise TdiError(f"{file} is no verdict.", remedy) from None
     if kind != _PASS:
-        raise TdiError(f"The last verdict is {kind}: this is not published.", "Mend the change; `tdi verdict` says how.")
-    if of is None:
+        raise TdiError(f"The last verdict is {kind}: that is not published.", "Mend the change first.")
+    if not of:
         raise TdiError("The last verdict is on a tree that differed from what was committed.", remedy)
     if of != revision:
         raise TdiError(f"The last verdict is on {str(of)[:12]}, and {revision[:12]} is checked out.", remedy)

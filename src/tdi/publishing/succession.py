@@ -8,7 +8,7 @@ from tdi.images.published import Generation
 from tdi.machines.locks import only_one
 from tdi.outside import docker
 from tdi.outside.console import say
-from tdi.outside.registry import DeletionRefusedError, Registry, Repository
+from tdi.outside.registry import Registry, Repository
 from tdi.publishing import claims
 
 
@@ -70,20 +70,13 @@ def prune(repository: Repository, keep: int) -> Pruned:
             removed.pop(each.digest, None)
         with claims.claimed(where, production):
             for each in removed.values():
-                _delete(where, each)
+                where.delete_with_referrers(each.digest)
+                say(f"Removed {each.called}")
         local = [name for each in removed.values() if docker.image_id(name := f"{repository}@{each.digest}")]
         for name in local:
             docker.remove_image(name)
     gone = tuple(reversed(removed.values()))
     return Pruned(tuple(kept), gone, tuple(name for name in local if docker.image_id(name) is None))
-
-
-def _delete(where: Registry, generation: Generation) -> None:
-    try:
-        where.delete_with_referrers(generation.digest)
-    except DeletionRefusedError:
-        raise
-    say(f"Removed {generation.called}")
 
 
 def _production(where: Registry) -> Generation:

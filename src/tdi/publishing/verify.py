@@ -12,7 +12,6 @@ from tdi.images.base_image import BaseImage
 from tdi.images.production import ProductionImage
 from tdi.machines.run import Run
 from tdi.molecule import scenario
-from tdi.outside import docker
 from tdi.outside.console import say
 from tdi.project import Project
 from tdi.publishing import flatten
@@ -21,10 +20,9 @@ from tdi.state import recording
 from tdi.state.compare import Comparison
 from tdi.state.finding import Finding, Names
 from tdi.state.fleet.own_names import Adaptable, Reference, compare_machines
-from tdi.state.record import RecordFile
 from tdi.state.rules import load_rules
 
-NAMES = Names("in the image", "on the server")
+NAMES = Names("published", "real")
 """What the two are called in findings."""
 
 
@@ -32,11 +30,18 @@ class Remedy(StrEnum):
     """What to do about a finding."""
 
     PUBLISH = "publish anew"
-    """The server is ahead of the image: what is tested is not what runs any more."""
     MEND = "mend the server"
-    """Somebody changed by hand what the role is answerable for."""
-    DECIDE = "let the role say it, or remove it"
-    """Neither the role nor a package made it."""
+    DECIDE = "let the role say it, or remove it there"
+
+
+WHY = {
+    Remedy.PUBLISH: "packages are others than those that are tested; publishing takes today's, and a server that is "
+    "behind is to be updated",
+    Remedy.MEND: "a task of the role wrote it, and it is otherwise there: converge the server, or put into the role "
+    "what was done by hand",
+    Remedy.DECIDE: "neither a package nor a task that is known made it: no verdict tests it",
+}
+"""Why each is to be done."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,8 @@ def verify(project: Project, base: BaseImage, run: Run, target: str, rules: Path
     recording.record(target, kept / "server.json", meta={"platform": base.platform}, **settings).close()
     say(f"Recording a machine of {image.name}")
     of_image = flatten.booted(project, upgrade, image.id, kept / "image.json")
-    twin = published.kept_record(project, image.id) or flatten.booted(project, upgrade, image.id, run.directory / "twin.json")
+    twin = published.kept_record(project, image.id)
+    twin = twin or flatten.booted(project, upgrade, image.id, run.directory / "twin.json")
     own = rules or project.settings_file("rules.yml")
     with ExitStack() as opened:
         a, b = opened.enter_context(Reference(of_image)), opened.enter_context(Adaptable(kept / "server.json"))

@@ -11,7 +11,6 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import Any
 
-from tdi.content import history
 from tdi.content.history import Before
 from tdi.errors import TdiError
 from tdi.images import base_image, production
@@ -115,8 +114,6 @@ class DockerBed:
             "production_id": made[first].id,
             "revision": self._revision(),
             "run": self._run.id,
-            "production_id": image.id,
-            **({"revision": revision} if (revision := history.checked_out(self._project)) else {}),
             "strategy": ansible.strategy()["ANSIBLE_STRATEGY"],
         }
         why = {label: f"{error.what} {error.remedy}".rstrip() for label, error in failed.items()}
