@@ -203,7 +203,7 @@ def _push(
         if pushed is None:
             raise TdiError(f"{where.repository} lost what was pushed.", "Look at the registry's log, and run it again.")
         annotations = _annotations(project, base, parent, revision, where.now(), flattened=made.flattened)
-        content = _as_oci(published.image_manifest(where, pushed), annotations)
+        content = as_oci(published.image_manifest(where, pushed), annotations)
         digest = where.put(content, registry.MANIFEST)
         there = Generation(Manifest(digest, registry.MANIFEST, content))
         records.attach(where, there, made.record)
@@ -260,7 +260,7 @@ def _version(project: Project, revision: str) -> str:
     return str(said.get("version") or "") if isinstance(said, dict) else ""
 
 
-def _as_oci(pushed: Manifest, annotations: Mapping[str, str]) -> bytes:
+def as_oci(pushed: Manifest, annotations: Mapping[str, str]) -> bytes:
     """The manifest of the same image as OCI writes it, with annotations."""
 
     def described(part: Mapping[str, Any]) -> dict[str, Any]:
