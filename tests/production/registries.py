@@ -43,11 +43,12 @@ class RealRegistry:
     settings: str = ""
     http: str = ""
     deletes: bool = True
+    address: str = "127.0.0.1"
     child: subprocess.Popen[bytes] | None = None
 
     @property
     def host(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"{self.address}:{self.port}"
 
     @property
     def data(self) -> Path:
@@ -71,7 +72,7 @@ class RealRegistry:
             self.child = subprocess.Popen([program(), "serve", configuration], stdout=log, stderr=log)
         for _ in range(200):
             with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                if probe.connect_ex((self.address, self.port)) == 0:
                     return
             assert self.child.poll() is None, self.log
             time.sleep(0.05)
@@ -81,6 +82,35 @@ class RealRegistry:
         if self.child and self.child.poll() is None:
             self.child.send_signal(number)
             self.child.wait(20)
+
+    def trusts(self, directory: Path) -> None:
+        """Speak TLS with a certificate of an own authority, which stands in `directory`."""
+        authority, key, request = (directory / name for name in ("ca.crt", "ca.key", "server.csr"))
+        make = ["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-batch"]
+        for words in (
+            [*make, "-x509", "-days", "1", "-subj", "/CN=an authority", "-keyout", key, "-out", authority],
+            [*make, "-subj", "/CN=127.0.0.1", "-keyout", directory / "server.key", "-out", request],
+        ):
+            subprocess.run(words, check=True, capture_output=True)
+        extensions = directory / "extensions"
+        extensions.write_text("subjectAltName = IP:127.0.0.1", encoding="utf-8")
+        sign = ["openssl", "x509", "-req", "-days", "1", "-in", request, "-CA", authority, "-CAkey", key]
+        sign += ["-CAcreateserial", "-extfile", extensions, "-out", directory / "server.crt"]
+        subprocess.run(sign, check=True, capture_output=True)
+        self.http = f"  tls: {{certificate: {directory / 'server.crt'}, key: {directory / 'server.key'}}}\n"
+
+    def lets_in(self, user: str, password: str) -> None:
+        """Ask for a name and a password."""
+        hashed = subprocess.run(
+            ["perl", "-e", "print crypt($ARGV[0], q($2b$05$abcdefghijklmnopqrstuu))", password],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        file = self.directory / "htpasswd"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"{user}:{hashed}\n", encoding="utf-8")
+        self.settings = f"auth:\n  htpasswd: {{realm: a realm, path: {file}}}\n"
 
     def manifests(self, repository: str) -> set[str]:
         """The digests of the manifests that the repository has, as its files say."""

@@ -5,6 +5,8 @@ revision is written, which never changes, and last, in one request, the tag `pro
 """
 
 import json
+import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +33,12 @@ _INCOMING = "incoming"
 """The tag that layers arrive under. It means nothing, and each publisher overwrites it."""
 
 _PASS = "pass"  # noqa: S105 (the class of a verdict)
+
+_AGAIN = (2, 5, 10)
+"""Seconds to wait before a push is tried again: a registry that is restarted is back by then."""
+
+_MOMENTARY = re.compile(r"refused|reset|EOF|broken pipe|timeout|timed out|50[234]", re.IGNORECASE)
+"""What the engine says of a registry that is gone for a moment."""
 
 _OCI_TYPES = {
     "application/vnd.docker.container.image.v1+json": "application/vnd.oci.image.config.v1+json",
@@ -217,14 +225,21 @@ def _push(
 
 
 def _pushed(where: Registry, image: str) -> str:
-    try:
-        return docker.push(image, str(where.repository), _INCOMING)
-    except TdiError as error:
-        # The engine's words say what it tried, not why the registry did not let it: that is asked here.
-        Registry(where.repository).tags()
-        raise TdiError(
-            error.what, "Production is what it was. Look at the registry's log and its disk, and run it again."
-        ) from None
+    """Push an image, once more where the registry was gone for a moment; the digest of what is there then."""
+    for pause in (*_AGAIN, None):
+        try:
+            return docker.push(image, str(where.repository), _INCOMING)
+        except TdiError as error:
+            if pause is not None and _MOMENTARY.search(error.what):
+                say(f"{error.what} It is tried again in {pause} s")
+                time.sleep(pause)
+                continue
+            # The engine's words say what it tried, not why the registry did not let it: that is asked here.
+            Registry(where.repository).tags()
+            raise TdiError(
+                error.what, "Production is what it was. Look at the registry's log and its disk, and run it again."
+            ) from None
+    raise AssertionError
 
 
 def _annotations(
