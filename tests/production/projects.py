@@ -43,6 +43,8 @@ class Tiny:
 
     root: Path
     repository: str
+    inside: tuple[str, ...] = ()
+    """The words before a command that is to run in another network."""
 
     def git(self, *words: str) -> str:
         done = subprocess.run(["git", *WHO, *words], cwd=self.root, check=True, capture_output=True, text=True)
@@ -60,7 +62,7 @@ class Tiny:
 
     def command(self, *words: str, prelude: str = "") -> list[str]:
         """The words of a command; `prelude` is Python that comes before it."""
-        return [sys.executable, "-c", f"{prelude}\nfrom tdi.cli import main\nmain()", *words]
+        return [*self.inside, sys.executable, "-c", f"{prelude}\nfrom tdi.cli import main\nmain()", *words]
 
     def tdi(self, *words: str, code: int | None = 0, prelude: str = "", **variables: str) -> Done:
         """Run the command line in the project, and hold it to its exit code."""
@@ -79,6 +81,19 @@ class Tiny:
         said = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
         return Done(done.returncode, done.stdout, done.stderr, said)
 
+    def built(self, **variables: str) -> str:
+        """The id of what production is without a registry."""
+        words = self.command("production", "build", "--print-id")
+        done = subprocess.run(
+            words,
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            check=True,
+            env=self.environment(TDI_REGISTRY="", **variables),
+        )
+        return done.stdout.strip()
+
     def passing(self, production: str, **other: Any) -> None:
         """A verdict as `tdi verdict` writes one, where a test is about what comes after it."""
         provenance = {"revision": self.git("rev-parse", "HEAD"), "production_id": production}
@@ -87,13 +102,13 @@ class Tiny:
         (self.root / "artifacts" / "verdict.json").write_text(json.dumps(said), encoding="utf-8")
 
 
-def tiny(directory: Path, repository: str) -> Tiny:
+def tiny(directory: Path, repository: str, inside: tuple[str, ...] = ()) -> Tiny:
     """The project, set up by `tdi init`, with one commit."""
     root = directory / "greeting"
     (root / "tasks").mkdir(parents=True)
     (root / "meta").mkdir()
     (root / "meta" / "main.yml").write_text("---\ngalaxy_info: {role_name: greeting, namespace: a}\n", encoding="utf-8")
-    made = Tiny(root, repository)
+    made = Tiny(root, repository, inside)
     made.git("init", "--quiet", "--initial-branch=main")
     (root / "tasks" / "main.yml").write_text(TASKS.format(version=0), encoding="utf-8")
     subprocess.run([sys.executable, "-m", "tdi", "init"], cwd=root, check=True, capture_output=True)

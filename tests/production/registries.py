@@ -44,6 +44,8 @@ class RealRegistry:
     http: str = ""
     deletes: bool = True
     address: str = "127.0.0.1"
+    inside: tuple[str, ...] = ()
+    """The words before the registry's own, where it runs in another network."""
     child: subprocess.Popen[bytes] | None = None
 
     @property
@@ -69,14 +71,20 @@ class RealRegistry:
             encoding="utf-8",
         )
         with (self.directory / "log").open("ab") as log:
-            self.child = subprocess.Popen([program(), "serve", configuration], stdout=log, stderr=log)
+            words = [*self.inside, program(), "serve", str(configuration)]
+            self.child = subprocess.Popen(words, stdout=log, stderr=log)
         for _ in range(200):
-            with socket.socket() as probe:
-                if probe.connect_ex((self.address, self.port)) == 0:
-                    return
+            if self._answers():
+                return
             assert self.child.poll() is None, self.log
             time.sleep(0.05)
         raise AssertionError(self.log)
+
+    def _answers(self) -> bool:
+        if self.inside:
+            return "listening on" in self.log
+        with socket.socket() as probe:
+            return probe.connect_ex((self.address, self.port)) == 0
 
     def stop(self, number: int = signal.SIGKILL) -> None:
         if self.child and self.child.poll() is None:

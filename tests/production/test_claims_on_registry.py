@@ -84,7 +84,7 @@ def test_of_several_at_the_same_instant_one_wins_and_the_others_are_told(where: 
     assert won
     for _, how, _, what in lines:
         if how != "won":
-            assert how in {"BusyError", "MovedError"}, what
+            assert how in {"BusyError", "MovedError"} or "too slowly" in what, what
     # Each who won is in the one line of succession that leads to production.
     chain = []
     at = published.current(where)

@@ -8,6 +8,7 @@ import json
 import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -213,6 +214,9 @@ def _push(
         annotations = _annotations(project, base, parent, revision, where.now(), flattened=made.flattened)
         content = as_oci(published.image_manifest(where, pushed), annotations)
         digest = where.put(content, registry.MANIFEST)
+        # It keeps the same layers: they would stay after theirs are pruned. Not every registry deletes.
+        with suppress(TdiError):
+            where.delete(pushed.digest)
         there = Generation(Manifest(digest, registry.MANIFEST, content))
         records.attach(where, there, made.record)
         # By its digest it is known from now on, as everybody else will know it.
