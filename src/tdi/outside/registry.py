@@ -167,7 +167,9 @@ class Registry:
                 f"The manifest {reference} in {self.repository} is damaged: what is there has the digest {digest}.",
                 "Restore the registry's data, or go back to a generation that is whole: tdi production rollback",
             )
-        return Manifest(digest, media_type, answer.content)
+        found = Manifest(digest, media_type, answer.content)
+        _ = found.document  # one that is no JSON is damaged, whatever is asked of it
+        return found
 
     def put(self, content: bytes, media_type: str, reference: str | None = None) -> str:
         """Write a manifest, by its digest alone or under a tag, and return the digest."""
