@@ -41,7 +41,9 @@ class OwnEngine:
             f"--exec-root={place / 'exec'}",
             f"--pidfile={place / 'pid'}",
         ]
-        (place / "pid").unlink(missing_ok=True)
+        # Of one that was killed, and of its containerd, which dies with it.
+        for former in (place / "pid", place / "exec" / "containerd" / "containerd.pid"):
+            former.unlink(missing_ok=True)
         with (place / "log").open("ab") as log:
             self.child = subprocess.Popen(
                 [*self.inside, "dockerd", f"--host={self.host}", *words], stdout=log, stderr=log

@@ -97,7 +97,8 @@ def test_an_engine_that_is_killed_during_commit(ground: Ground):
         ground.switch.unlink()
         ground.engine.stop(signal.SIGKILL)
         ground.engine.start()
-    assert "ocker" in ended.err.splitlines()[-2]
+    (error,) = (line for line in ended.err.splitlines() if line.startswith("tdi: "))
+    assert "docker commit" in error
     assert "Traceback" not in ended.err
     assert ground.tdi("production", "history").json["generations"] == before
     assert _images(ground.engine) == []

@@ -10,7 +10,10 @@ import pytest
 from projects import Tiny, tiny
 from registries import RealRegistry, running
 
+from tdi.machines import lifecycle
+from tdi.molecule import scenario
 from tdi.outside import docker, registry
+from tdi.project import Project
 from tdi.state.record import RecordFile
 
 pytestmark = pytest.mark.docker
@@ -128,6 +131,26 @@ def test_an_unknown_generation_is_refused(five: Five):
     ended = five.project.tdi("production", "pull", "--generation", "9", code=2)
     assert "There is no generation 9" in ended.err
     assert "generations 1 to 5" in ended.err
+
+
+def test_a_server_is_held_against_the_image(five: Five):
+    """What still is what is tested holds; what was changed by hand, and what nobody accounts for, does not."""
+    project = five.project
+    options = scenario.load(Project.find(project.root), "upgrade").options
+    run_id = lifecycle.new_run_id()
+    name = f"{project.repository}@{five.said[-1]['digest']}"
+    with lifecycle.one(f"tdi-{run_id}-server", name, options, run_id) as server:
+        same = project.tdi("production", "verify", f"docker://{server}")
+        assert "is what is tested" in same.out
+        assert same.json["result"] == "same"
+        docker.execute(server, ["sh", "-c", "echo by hand > /etc/greeting; echo nobody > /etc/of-nobody"])
+        ended = project.tdi("production", "verify", f"docker://{server}", code=1)
+    remedies = {each["key"]: ended.json["remedies"][each["id"]] for each in ended.json["findings"]}
+    assert remedies == {"/etc/greeting": "mend the server", "/etc/of-nobody": "let the role say it, or remove it there"}
+    assert "mend the server: /etc/greeting" in ended.out
+    gone = project.tdi("production", "verify", f"docker://{server}", code=2)
+    assert "Traceback" not in gone.err
+    assert project.tdi("production", "verify", "nonsense", code=2).err.startswith("tdi: ")
 
 
 def test_back_and_forth_again(five: Five):

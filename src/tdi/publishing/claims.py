@@ -6,17 +6,19 @@ last who wrote still finds its own. A writing that took too long is not trusted.
 to succeed, and is void once that is production no more: nobody has to remove it.
 """
 
+import hashlib
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 
 from tdi.errors import TdiError
 from tdi.images import published
 from tdi.images.published import Generation
+from tdi.machines.locks import only_one
 from tdi.outside import registry
-from tdi.outside.registry import Registry
+from tdi.outside.registry import Registry, Repository
 
 TAG = "claim"
 """The tag that is the register."""
@@ -39,6 +41,12 @@ class MovedError(TdiError):
 
 class BusyError(TdiError):
     """Another publisher is at work."""
+
+
+def alone(repository: Repository) -> AbstractContextManager[None]:
+    """Be the only publisher of a repository on this machine, for the length of a `with` block; others wait."""
+    name = hashlib.sha256(str(repository).encode()).hexdigest()[:16]
+    return only_one(f"publish-{name}", "another publisher is at work on this machine")
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,6 @@ from tdi.images import production, provisioning, published
 from tdi.images.base_image import BaseImage
 from tdi.images.provisioning import Provisioning
 from tdi.images.published import Generation
-from tdi.machines.locks import only_one
 from tdi.machines.run import Run
 from tdi.molecule import playing, scenario
 from tdi.outside import docker, git, registry
@@ -82,7 +81,7 @@ def publish(
     was.
     """
     repository = published.repository(project, base.platform)
-    with only_one(f"publish-{repository}", "another publisher is at work on this machine"):
+    with claims.alone(repository):
         where = Registry(repository)
         revision = _revision(project)
         former = published.current(where)

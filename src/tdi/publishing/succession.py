@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from tdi.errors import TdiError
 from tdi.images import published
 from tdi.images.published import Generation
-from tdi.machines.locks import only_one
 from tdi.outside import docker
 from tdi.outside.console import say
 from tdi.outside.registry import Registry, Repository
@@ -31,7 +30,7 @@ class Pruned:
 
 def roll_back(repository: Repository) -> RolledBack:
     """Let the parent of production be production again. Raises TdiError where there is none any more."""
-    with only_one(f"publish-{repository}", "another publisher is at work on this machine"):
+    with claims.alone(repository):
         where = Registry(repository)
         former = _production(where)
         if former.parent is None:
@@ -57,7 +56,7 @@ def prune(repository: Repository, keep: int) -> Pruned:
     What was rolled back and is newer than production stays. Raises DeletionRefusedError where the registry removes
     nothing, TdiError where it does not answer; what is removed by then stays so, and the next call goes on.
     """
-    with only_one(f"publish-{repository}", "another publisher is at work on this machine"):
+    with claims.alone(repository):
         where = Registry(repository)
         production = _production(where)
         chain = list(published.history(where, production))
