@@ -10,7 +10,21 @@ import pytest
 from tdi.cli import cli
 from tdi.commands.lazy_group import LazyGroup
 
-HEAVY = {"ansible", "jinja2", "jsonschema", "mitogen", "molecule", "pytest", "rich", "testinfra", "yaml"}
+HEAVY = {
+    *(
+        "ansible",
+        "jinja2",
+        "jsonschema",
+        "mitogen",
+        "molecule",
+        "oras",
+        "pytest",
+        "requests",
+        "rich",
+        "testinfra",
+        "yaml",
+    )
+}
 
 COMMANDS: dict[str, tuple[set[str], int]] = {
     "": (set(), 90),
@@ -22,8 +36,13 @@ COMMANDS: dict[str, tuple[set[str], int]] = {
     "machine record": ({"molecule", "yaml"}, 290),
     "machine remove": ({"molecule", "yaml"}, 200),
     "machine start": ({"molecule", "yaml"}, 300),
-    "production build": ({"molecule", "yaml"}, 230),
-    "production history": ({"molecule", "yaml"}, 230),
+    "production build": ({"molecule", "yaml"}, 240),
+    "production history": ({"molecule", "yaml"}, 240),
+    "production prune": ({"yaml"}, 180),
+    "production publish": ({"molecule", "yaml"}, 330),
+    "production pull": ({"yaml"}, 190),
+    "production rollback": ({"yaml"}, 180),
+    "production verify": ({"molecule", "rich", "yaml"}, 380),
     "setup": (set(), 130),
     "state allow": ({"rich", "yaml"}, 260),
     "state diff": ({"rich", "yaml"}, 260),

@@ -45,7 +45,23 @@ cli = LazyGroup(
                     "Have the production image for the checked-out role; it is built once, or pulled "
                     "(TDI_PRODUCTION_IMAGE)."
                 ),
-                "history": "List the production images of the local engine, newest first.",
+                "publish": (
+                    "Take production through the checked-out revision, whose verdict is a pass, and push it as "
+                    "production."
+                ),
+                "pull": "Pull production from the project's registry, by its digest, with its record.",
+                "history": (
+                    "List production's generations in the registry, newest first; without one, the images of the local "
+                    "engine."
+                ),
+                "rollback": (
+                    "Let the generation before be production again; the one of now stays, under the tag of its "
+                    "revision."
+                ),
+                "prune": "Remove older generations from the registry, with their records, and from the local engine.",
+                "verify": (
+                    "Record TARGET, a server in production, and say whether it is what is tested: production's image."
+                ),
             },
         ),
         "machine": LazyGroup(

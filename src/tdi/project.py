@@ -66,7 +66,9 @@ class Project:
         return self.scenarios / "verifier"
 
     def settings_file(self, name: str) -> Path:
-        """What the project says of the comparison: `rules.yml` and `record.yml`, beside the scenarios or the tests.
+        """A file of the project's settings, beside the scenarios or the tests.
+
+        `rules.yml` and `record.yml` say what there is to say of the comparison, `production.yml` where images are.
 
         Beside the scenarios, linters do not take them for playbooks.
         """
@@ -75,8 +77,12 @@ class Project:
 
     @property
     def registry(self) -> str | None:
-        """The repository of published production images, or None where the project has none."""
-        return settings.registry()
+        """The repository of published production images, or None where the project has none.
+
+        TDI_REGISTRY says it, else `registry:` in production.yml. `{platform}` in it stands for the platform's name.
+        Raises TdiError where the file cannot be used.
+        """
+        return settings.registry() or _registry_in(self.settings_file("production.yml"))
 
     @property
     def records(self) -> Path:
@@ -105,6 +111,22 @@ class Project:
                 f"Results cannot be written to {self.artifacts}: {error.strerror}.",
                 "Make the directory writable, or name another one in TDI_ARTIFACTS.",
             ) from None
+
+
+def _registry_in(file: Path) -> str | None:
+    """What `registry:` says in a file, or None where there is no file. Raises TdiError where it says anything else."""
+    if not file.is_file():
+        return None
+    import yaml  # noqa: PLC0415 (most commands read no such file)
+
+    remedy = "It has one line: `registry: HOST/REPOSITORY`."
+    try:
+        said = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise TdiError(f"{file} cannot be used: {' '.join(str(error).split())}.", remedy) from None
+    if not isinstance(said, dict) or set(said) != {"registry"} or not isinstance(said["registry"], str):
+        raise TdiError(f"{file} cannot be used: it says something else than a registry.", remedy)
+    return said["registry"]
 
 
 def _whole(directory: Path) -> Path:

@@ -10,7 +10,7 @@ import pytest
 
 from conftest import Fakes, Program
 from tdi.errors import TdiError
-from tdi.images import base_image, identity
+from tdi.images import base_image, scrub
 from tdi.images.platforms import Platform
 from tdi.outside import apt
 from tdi.project import Project
@@ -156,7 +156,7 @@ def test_a_public_image_of_another_architecture_is_an_error(checkout: Project, d
 
 
 def _name(platform: str) -> str:
-    made_of = [base_image.DOCKERFILE, identity.SCRIPT]
+    made_of = [base_image.DOCKERFILE, scrub.SCRIPT]
     return f"tdi-base:{platform}-amd64-{base_image.fingerprint(made_of)[:8]}"
 
 
@@ -177,7 +177,7 @@ def test_a_base_image_that_is_there_is_used_again_and_says_what_it_was_made_from
 
 
 @pytest.mark.usefixtures("serves")
-@pytest.mark.parametrize(("module", "name"), [(base_image, "DOCKERFILE"), (identity, "SCRIPT")])
+@pytest.mark.parametrize(("module", "name"), [(base_image, "DOCKERFILE"), (scrub, "SCRIPT")])
 def test_another_dockerfile_is_another_base_image(
     checkout: Project, docker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str
 ):

@@ -18,6 +18,11 @@ with only_one(sys.argv[1], ""):
 """
 
 
+def test_what_is_no_lock_held_by_others_is_no_reason_to_wait():
+    with pytest.raises(OSError, match="too long"), only_one("a" * 200, ""):
+        pass
+
+
 def test_a_second_process_waits_until_the_first_is_gone_and_says_so(capsys: pytest.CaptureFixture[str]):
     name = secrets.token_hex(8)
     with subprocess.Popen(

@@ -43,6 +43,15 @@ class Former:
     moved: Mapping[str, Path] = field(default_factory=dict)
 
 
+def checked_out(project: Project) -> str | None:
+    """The commit that is checked out, or None where the tree differs from it, new files included, or has no history."""
+    root = project.root
+    head = git.commit(root, "HEAD") if git.top(root) else None
+    # Results are no change, whether git ignores them or not.
+    results = [f":(exclude){project.artifacts.relative_to(root)}"] if project.artifacts.is_relative_to(root) else []
+    return None if head is None or git.is_dirty(root, [".", *results]) else head
+
+
 def before_the_change(project: Project) -> Before:
     """The revision that production was provisioned from.
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tdi.errors import TdiError
-from tdi.images import identity, platforms
+from tdi.images import platforms, scrub
 from tdi.images.platforms import Platform, Platforms
 from tdi.machines.locks import only_one
 from tdi.outside import apt, docker, process
@@ -68,7 +68,7 @@ def _stand_in(table: Platforms, engine: docker.Engine) -> BaseImage | None:
 
 
 def _name(platform: Platform, engine: docker.Engine) -> str:
-    key = fingerprint([DOCKERFILE, identity.SCRIPT])[:8]
+    key = fingerprint([DOCKERFILE, scrub.SCRIPT])[:8]
     return f"tdi-base:{platform.name}-{engine.architecture}-{key}"
 
 
@@ -103,7 +103,7 @@ def _build(project: Project, table: Platforms, chosen: Platform | None, engine: 
     project.prepare_artifacts()
     log = project.artifacts / f"base-image-{platform.name}.log"
     log.unlink(missing_ok=True)
-    arguments = {"ORIGIN": origin, "IDENTITY": identity.SCRIPT.read_text(encoding="utf-8")}
+    arguments = {"ORIGIN": origin, "SCRUB": scrub.SCRIPT.read_text(encoding="utf-8")}
     with tempfile.TemporaryDirectory() as empty_context:
         image = docker.build(Path(empty_context), DOCKERFILE, name, arguments, labels, log)
     return BaseImage(platform.name, image, name, origin, reason)

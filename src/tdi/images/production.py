@@ -15,9 +15,10 @@ from tdi import settings
 from tdi.content import history
 from tdi.content.history import Before
 from tdi.errors import TdiError
-from tdi.images import provisioning
+from tdi.images import provisioning, published
 from tdi.images.base_image import ROLE_LABEL, BaseImage
 from tdi.images.provisioning import Provisioning
+from tdi.images.published import Generation
 from tdi.machines.locks import only_one
 from tdi.molecule import pasts, playing, scenario
 from tdi.molecule.pasts import DEFAULT, Packages, Past
@@ -38,6 +39,8 @@ class ProductionImage:
     name: str
     source: str
     built: bool
+    generation: Generation | None = None
+    """Which published image it is, where it is one."""
 
 
 def ensure(project: Project, base: BaseImage, past: Past | None = None) -> ProductionImage:
@@ -50,6 +53,12 @@ def ensure(project: Project, base: BaseImage, past: Past | None = None) -> Produ
     named = settings.production_image()
     if named and past.name == DEFAULT:
         return _pulled(named)
+    if past.published is not None:
+        pulled = published.fetch(project, base, past.published)
+        if pulled:
+            source = f"pulled, {pulled.generation.called}"
+            return ProductionImage(pulled.id, pulled.name, source, built=False, generation=pulled.generation)
+        past = before_the_first(project)
     upgrade = scenario.load(project, "upgrade")
     with tempfile.TemporaryDirectory(prefix="tdi-production-") as directory:
         trees = Path(directory)
@@ -61,6 +70,11 @@ def ensure(project: Project, base: BaseImage, past: Past | None = None) -> Produ
     if image is None:
         raise AssertionError(past)
     return image
+
+
+def before_the_first(project: Project) -> Past:
+    """What production is where a registry has none yet: what the history says, as without a registry."""
+    return Past(DEFAULT, (history.before_the_change(project),))
 
 
 def _ensure_one(

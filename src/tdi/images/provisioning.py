@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from tdi.errors import TdiError
-from tdi.images import identity
+from tdi.images import scrub
 from tdi.images.base_image import ROLE_LABEL, BaseImage
 from tdi.machines import lifecycle
 from tdi.molecule import playing
@@ -125,8 +125,7 @@ def _converge_and_commit(
         docker.execute(machine, ["apt-get", "clean"])
         # They are of some time ago: `cache_valid_time` must not give one verdict within an hour and another one later.
         docker.execute(machine, ["touch", "--date=@0", "/var/lib/apt/lists"])
-        command = identity.forget(machine)
-        docker.stop(machine)
+        command = scrub.shut_down(machine)
         return docker.commit(
             machine,
             name,
@@ -136,12 +135,18 @@ def _converge_and_commit(
                 "tdi.platform": base.platform,
                 "tdi.base": base.id,
                 "tdi.revision": what.revision or "as checked out",
-                WROTE_LABEL: json.dumps(wrote).replace("$", "\\$"),
+                WROTE_LABEL: json.dumps({**written(image), **wrote}).replace("$", "\\$"),
                 "tdi.created": datetime.now(UTC).isoformat(timespec="seconds"),
                 **labels,
             },
             command,
         )
+
+
+def written(image: str) -> dict[str, str]:
+    """Which task wrote which path of an image when it was provisioned; nothing for one that was not."""
+    said = json.loads((docker.image_facts(image)["Config"]["Labels"] or {}).get(WROTE_LABEL, "{}"))
+    return {str(path): str(task) for path, task in said.items()} if isinstance(said, dict) else {}
 
 
 def _play(

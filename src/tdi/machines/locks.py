@@ -1,5 +1,6 @@
 """Locks between runs of one user, in one checkout or several: what is built once is built by one of them."""
 
+import errno
 import os
 import socket
 import time
@@ -21,7 +22,9 @@ def only_one(what: str, busy: str) -> Iterator[None]:
             try:
                 holder.bind(f"\0tdi-{os.geteuid()}-{what}")
                 break
-            except OSError:
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
                 if not said:
                     say(f"Waiting: {busy}")
                 said = True

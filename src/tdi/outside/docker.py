@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,6 +114,15 @@ def image_facts(reference: str) -> dict[str, Any]:
     return facts
 
 
+def repository_digest(reference: str) -> str | None:
+    """The digest by which a registry knows a local image, or None where none does, or there is no such image."""
+    shown = process.run(
+        ["docker", "image", "inspect", "--format", '{{join .RepoDigests "\\n"}}', reference], check=False
+    )
+    first = process.first_line(shown.stdout) if shown.ok else ""
+    return first.partition("@")[2] or None
+
+
 def container_facts(container: str) -> dict[str, Any]:
     """What `docker container inspect` says; its labels hold those of its image. Raises TdiError where there is none."""
     shown = process.run(["docker", "container", "inspect", container], check=False)
@@ -140,6 +150,40 @@ def image_of(container: str) -> str:
 def pull(reference: str, timeout: float = 600) -> process.Completed:
     """Pull an image; the caller judges the exit code, for a registry out of reach is an ordinary case."""
     return process.run(["docker", "pull", "--quiet", reference], check=False, timeout=timeout)
+
+
+def push(image: str, name: str, tag: str, timeout: float = 3600) -> str:
+    """Push an image to the repository `name` under a tag, and return the digest of what the registry has then.
+
+    The name is the image's for as long as that takes. Raises TdiError with the engine's own words where it fails.
+    """
+    reference = f"{name}:{tag}"
+    process.run(["docker", "tag", image, reference], timeout=60)
+    try:
+        pushed = process.run(["docker", "push", reference], check=False, timeout=timeout)
+    finally:
+        process.run(["docker", "rmi", "--no-prune", reference], check=False, timeout=60)
+    found = re.findall(r"(?m)^\S+: digest: (sha256:[0-9a-f]{64})", pushed.stdout)
+    if not pushed.ok or not found:
+        raise TdiError(f"The image could not be pushed to {name}: {pushed.last_line}")
+    return str(found[-1])
+
+
+def has(container: str, path: str) -> bool:
+    """Whether a container, running or not, has a file; it must be a small one."""
+    return process.run(["docker", "cp", f"{container}:{path}", "-"], check=False, timeout=60).ok
+
+
+def remove_image(reference: str) -> None:
+    """Remove an image, or one name of it where it has several; one that is gone or in use is no error."""
+    process.run(["docker", "rmi", reference], check=False, timeout=120)
+
+
+def flatten(machine: str, tag: str, beneath: Path) -> None:
+    """Make an image of one layer of a container's file system, by way of the file `beneath`; its settings are lost."""
+    process.run(["docker", "export", "--output", str(beneath), machine], timeout=1800)
+    import_root_file_system(beneath, tag, {LABEL: "image"})
+    beneath.unlink()
 
 
 def build(
@@ -172,6 +216,14 @@ def run_detached(name: str, image: str, options: Sequence[str], labels: Mapping[
     done = process.run(["docker", "run", "--detach", "--name", name, *marks, *options, image], check=False, timeout=120)
     if not done.ok:
         raise TdiError(f"The machine {name} could not be started: {done.last_line}")
+
+
+def create(name: str, image: str, labels: Mapping[str, str]) -> None:
+    """Make a container that is never started. Raises TdiError with the engine's own words where it cannot be."""
+    marks = [word for key, value in labels.items() for word in ("--label", f"{key}={value}")]
+    done = process.run(["docker", "create", "--name", name, *marks, image], check=False, timeout=120)
+    if not done.ok:
+        raise TdiError(f"The container {name} could not be made: {done.last_line}")
 
 
 def run_once(image: str, command: Sequence[str], labels: Mapping[str, str], timeout: float = 180) -> process.Completed:
@@ -210,9 +262,23 @@ def state(name: str) -> tuple[str, int] | None:
     return status, int(code)
 
 
-def stop(name: str, timeout: int = 20) -> None:
-    """Shut a machine down in order, as its systemd does on SIGRTMIN+3."""
+def stop(name: str, timeout: int = 100) -> None:
+    """Shut a machine down in order, as its systemd does on SIGRTMIN+3.
+
+    Raises TdiError where that takes longer than `timeout` seconds, and the engine killed it: systemd gives each of its
+    services 90.
+    """
     process.run(["docker", "stop", "--time", str(timeout), name], timeout=timeout + 30)
+    ended = state(name)
+    if ended and ended[1] == _KILLED:
+        raise TdiError(
+            f"The machine {name} did not shut down within {timeout} s, and was killed: its disk may be in any state.",
+            "Look for the service that does not stop: systemctl stop takes as long on a machine of it.",
+        )
+
+
+_KILLED = 128 + 9
+"""The exit code of a container that was killed."""
 
 
 def commit(name: str, tag: str, labels: Mapping[str, str], command: Sequence[str] = ()) -> str:
@@ -269,6 +335,17 @@ def remove_images(label: str) -> list[str]:
         for image in images(label):
             process.run(["docker", "rmi", "--force", image["id"]], check=False, timeout=120)
     return [image["name"] for image in images(label)]
+
+
+def remove_images_of(repository: str) -> None:
+    """Remove the local images that were pulled from a repository, but for those in use."""
+    listed = process.run(
+        ["docker", "images", "--digests", "--format", "{{.Repository}}@{{.Digest}}", repository],
+        check=False,
+        timeout=60,
+    )
+    for name in listed.stdout.split():
+        remove_image(name)
 
 
 _UNTIL_BOOTED = """\

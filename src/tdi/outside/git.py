@@ -1,6 +1,7 @@
 """Git, asked for facts of the checkout. Nothing else calls it."""
 
 import io
+import re
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,6 +47,12 @@ def prefix(root: Path) -> str:
 def commit(root: Path, name: str) -> str | None:
     """The full id of the commit that `name` means, or None where it means none here."""
     return _answer(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+
+
+def remote(root: Path) -> str | None:
+    """The address of the remote `origin`, without a user's name and password in it, or None where there is none."""
+    found = _answer(root, "remote", "get-url", "origin")
+    return re.sub(r"^(\w+://)[^/@]*@", r"\1", found) if found else None
 
 
 def releases(root: Path, revision: str) -> list[tuple[str, str]]:

@@ -6,13 +6,31 @@ from contextlib import ExitStack
 import pytest
 
 from conftest import ROOT
-from tdi.images import base_image, identity
+from tdi.images import base_image, scrub
 from tdi.machines import lifecycle
 from tdi.molecule import scenario
 from tdi.outside import docker
 from tdi.project import Project
 
 pytestmark = pytest.mark.docker
+
+LIFE = """
+mkdir -p /var/log/service
+echo a line > /var/log/service/service.log
+chown 1234:adm /var/log/service/service.log
+chmod 640 /var/log/service/service.log
+touch /var/log/service/service.log.1 /var/log/service/service.log-20260101.gz /var/cache/apt/archives/one.deb
+mkdir -p /var/tmp/of-a-task/deeper /root/.ansible/tmp/ansible-tmp-1 /root/.cache/kept
+cat > /etc/systemd/system/late.service <<'EOF'
+[Service]
+ExecStart=/bin/sleep infinity
+ExecStop=/bin/sh -c 'echo stopped >> /var/log/late.log'
+[Install]
+WantedBy=multi-user.target
+EOF
+systemctl enable --now --quiet late
+"""
+"""What a machine has of its own life; a service that writes while it stops is among it."""
 
 INSTALL = "apt-get -qq update; DEBIAN_FRONTEND=noninteractive apt-get -qq install openssh-server > /dev/null"
 IDENTITY = (
@@ -33,8 +51,8 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, 
         with lifecycle.one(f"tdi-{run_id}-origin", base.id, options, run_id) as machine:
             docker.execute(machine, ["sh", "-eu", "-c", INSTALL])
             own = docker.execute(machine, ["sh", "-eu", "-c", IDENTITY]).stdout
-            command = identity.forget(machine)
-            docker.stop(machine)
+            docker.execute(machine, ["sh", "-eu", "-c", LIFE])
+            command = scrub.shut_down(machine)
             labels = {docker.LABEL: "image", "tdi.identity": run_id}
             made = docker.commit(machine, f"tdi-identity:{run_id}", labels, command)
         yield made, own, options
@@ -64,3 +82,17 @@ def test_an_image_of_a_machine_names_no_host(image: tuple[str, str, tuple[str, .
     paths = "/etc/ssh/ssh_host_* /var/log/journal/* /var/lib/systemd/random-seed /var/lib/dbus/machine-id"
     look = f"cat /etc/machine-id; ls -d {paths} 2> /dev/null || :"
     assert docker.run_once(image[0], ["sh", "-c", look], {docker.LABEL: "machine"}).stdout == ""
+
+
+def test_an_image_has_nothing_of_the_life_of_its_machine(image: tuple[str, str, tuple[str, ...]]):
+    look = (
+        "find /var/log -type f -size +0; find /var/log -name '*.[0-9]*' -o -name '*-2026*'; find /var/tmp -mindepth 1;"
+        "ls -d /var/cache/apt/archives/*.deb /root/.ansible/tmp /usr/lib/systemd/system-shutdown 2> /dev/null || :"
+    )
+    assert docker.run_once(image[0], ["sh", "-c", look], {docker.LABEL: "machine"}).stdout == ""
+
+
+def test_logs_stay_with_their_owners_and_a_user_s_cache_stays(image: tuple[str, str, tuple[str, ...]]):
+    look = "stat -c '%u:%G %a %s' /var/log/service/service.log /var/log/late.log; ls -d /root/.cache/kept"
+    said = docker.run_once(image[0], ["sh", "-c", look], {docker.LABEL: "machine"}).stdout
+    assert said == "1234:adm 640 0\n0:root 644 0\n/root/.cache/kept\n"

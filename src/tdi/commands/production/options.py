@@ -1,0 +1,20 @@
+"""What the commands of `tdi production` share: a project's repository, and an image on a line."""
+
+from tdi.images import platforms, published
+from tdi.images.published import Generation
+from tdi.outside.registry import Repository
+from tdi.project import Project
+
+
+def repository(project: Project) -> Repository:
+    """The project's repository for the platform that TDI_PLATFORM names, or the default one. Raises TdiError."""
+    table = platforms.load()
+    chosen = platforms.wanted(table)
+    return published.repository(project, chosen.name if chosen else table.default)
+
+
+def line(generation: Generation) -> str:
+    """A published image on one line: generation, revision, time, size, layers, digest."""
+    number = f"generation {generation.number}" if generation.number else "not of this project"
+    size = f"{generation.size / 1e6:.1f} MB in {generation.layers} layers"
+    return f"{number}  {generation.revision[:12]:12}  {generation.created}  {size}  {generation.digest}"

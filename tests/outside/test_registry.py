@@ -1,0 +1,211 @@
+"""Names of repositories, and what Debian's registry cannot show: indexes, and being asked what refers to an image."""
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from conftest import Fakes
+from tdi.errors import TdiError
+from tdi.images import published
+from tdi.outside import registry
+from tdi.outside.registry import Registry
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "name"),
+    [
+        ("registry.example.org/web", "registry.example.org", "web"),
+        ("registry.example.org:5000/a/b-c/d_e", "registry.example.org:5000", "a/b-c/d_e"),
+        ("localhost/web", "localhost", "web"),
+        ("127.0.0.1:5000/web", "127.0.0.1:5000", "web"),
+        ("[::1]:5000/web", "[::1]:5000", "web"),
+    ],
+)
+def test_a_repository_is_its_host_and_its_name(text: str, host: str, name: str):
+    found = registry.parse(text)
+    assert (found.host, found.name, str(found)) == (host, name, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "web",
+        "example/web",
+        "registry.example.org",
+        "registry.example.org/",
+        "registry.example.org/Web",
+        "registry.example.org/web:1",
+        "registry.example.org/web@sha256:1",
+        "registry.example.org//web",
+        "registry.example.org/web/",
+        "registry.example.org:99999/web",
+        "registry.example.org:0/web",
+        "https://registry.example.org/web",
+        "registry.example.org/we b",
+        "registry.example.org/web\n",
+        f"registry.example.org/{'a' * 256}",
+        "{platform}/web",
+    ],
+)
+def test_what_is_none_is_refused_at_once(text: str):
+    with pytest.raises(TdiError) as error:
+        registry.parse(text)
+    assert "HOST[:PORT]/NAME" in error.value.remedy
+
+
+@pytest.mark.parametrize("text", ["me:secret@registry.example.org/web", "https://me:secret@registry.example.org/web"])
+def test_credentials_in_the_name_are_refused_and_not_shown(text: str):
+    with pytest.raises(TdiError, match="holds credentials") as error:
+        registry.parse(text)
+    assert "secret" not in f"{error.value.what}{error.value.remedy}"
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("127.0.0.1:5000", True),
+        ("127.8.9.1", True),
+        ("[::1]:5000", True),
+        ("localhost:5000", True),
+        ("localhost.example.org", False),
+        ("192.0.2.1:5000", False),
+        ("registry.example.org", False),
+    ],
+)
+def test_only_the_loopback_is_the_loopback(host: str, *, loopback: bool):
+    assert registry.parse(f"{host}/web").is_on_loopback is loopback
+
+
+@dataclass
+class Served:
+    """What the registry that pretends answers: path → status, media type and content."""
+
+    answers: dict[str, tuple[int, str, bytes]] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    port: int = 0
+    written: list[str] = field(default_factory=list)
+
+    def manifest(self, reference: str, document: dict[str, Any], media_type: str) -> str:
+        content = registry.encoded(document)
+        for name in (reference, registry.digest_of(content)):
+            self.answers[f"/v2/web/manifests/{name}"] = (200, media_type, content)
+        return registry.digest_of(content)
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    made = Served()
+    made.answers["/v2/"] = (200, "application/json", b"{}")
+
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            self.rfile.read(length)
+            where = self.path.partition("?")[0]
+            written = self.command in {"POST", "PUT"}
+            code, media_type, content = made.answers.get(where, (201 if written else 404, "application/json", b""))
+            if written:
+                made.written.append(where)
+            self.send_response(code)
+            self.send_header("Content-Type", media_type)
+            self.send_header("Content-Length", str(len(content)))
+            self.send_header("Location", "/v2/web/blobs/uploads/1")
+            for key, value in made.headers.items():
+                self.send_header(key, value)
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(content)
+
+        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _answer  # noqa: N815 (the names that the server calls)
+
+        def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    made.port = server.server_port
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield made
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def where(served: Served) -> Registry:
+    return Registry(registry.parse(f"127.0.0.1:{served.port}/web"))
+
+
+IMAGE = {"schemaVersion": 2, "mediaType": registry.MANIFEST, "config": {}, "layers": []}
+
+
+@pytest.mark.parametrize("media_type", [registry.INDEX, registry.DOCKER_INDEX])
+def test_of_an_index_the_image_of_this_architecture_is_taken(
+    served: Served, where: Registry, fakes: Fakes, media_type: str
+):
+    fakes.docker()
+    ours = served.manifest("x", {**IMAGE, "annotations": {"tdi.generation": "7"}}, registry.MANIFEST)
+    listed = [
+        {"digest": f"sha256:{'0' * 64}", "platform": {"os": "unknown", "architecture": "unknown"}},
+        {"digest": f"sha256:{'1' * 64}", "platform": {"os": "linux", "architecture": "arm64"}},
+        {"digest": ours, "platform": {"os": "linux", "architecture": "amd64"}},
+    ]
+    served.manifest("production", {"schemaVersion": 2, "manifests": listed}, media_type)
+    found = published.current(where)
+    assert found
+    assert (found.digest, found.number) == (ours, 7)
+
+
+def test_an_index_without_this_architecture_is_refused(served: Served, where: Registry, fakes: Fakes):
+    fakes.docker()
+    listed = [{"digest": f"sha256:{'1' * 64}", "platform": {"os": "linux", "architecture": "arm64"}}]
+    served.manifest("production", {"schemaVersion": 2, "manifests": listed}, registry.INDEX)
+    with pytest.raises(TdiError, match=r"is for other machines than those of the engine \(amd64\)"):
+        published.current(where)
+
+
+def test_where_the_registry_knows_what_refers_to_an_image_it_is_asked(served: Served, where: Registry):
+    found = [{"digest": f"sha256:{'2' * 64}", "artifactType": published.RECORD_TYPE}]
+    served.answers[f"/v2/web/referrers/sha256:{'1' * 64}"] = (
+        200,
+        registry.INDEX,
+        json.dumps({"schemaVersion": 2, "manifests": found}).encode(),
+    )
+    assert where.referrers(f"sha256:{'1' * 64}") == found
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_an_index_of_its_own_is_kept_only_where_the_registry_has_none(served: Served, where: Registry, *, knows: bool):
+    served.headers = {"OCI-Subject": f"sha256:{'1' * 64}"} if knows else {}
+    digest = served.manifest("production", IMAGE, registry.MANIFEST)
+    subject = where.manifest("production")
+    assert subject
+    where.attach(subject, published.RECORD_TYPE, b"a record", "application/x", {})
+    assert (f"/v2/web/manifests/{digest.replace(':', '-')}" in served.written) is not knows
+
+
+@pytest.mark.parametrize("code", [400, 405])
+def test_a_registry_that_deletes_nothing_says_how_it_would(served: Served, where: Registry, code: int):
+    served.answers[f"/v2/web/manifests/sha256:{'1' * 64}"] = (code, "application/json", b"{}")
+    with pytest.raises(registry.DeletionRefusedError) as error:
+        where.delete(f"sha256:{'1' * 64}")
+    assert "delete: {enabled: true}" in error.value.remedy
+
+
+def test_what_the_registry_says_of_a_failure_is_told(served: Served, where: Registry):
+    said = {"errors": [{"code": "UNKNOWN", "message": "unknown error", "detail": {"Err": "no space left on device"}}]}
+    served.answers["/v2/web/manifests/x"] = (500, "application/json", json.dumps(said).encode())
+    with pytest.raises(TdiError, match=r"unknown error: no space left on device \(500\)"):
+        where.put(b"{}", registry.MANIFEST, "x")
+
+
+@pytest.mark.parametrize("content", [b"no json", b"[]"])
+def test_a_manifest_that_is_none_is_an_error(served: Served, where: Registry, content: bytes):
+    served.answers["/v2/web/manifests/production"] = (200, registry.MANIFEST, content)
+    with pytest.raises(TdiError, match="is damaged: it is no JSON"):
+        published.current(where)
