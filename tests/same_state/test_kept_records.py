@@ -11,13 +11,14 @@ import pytest
 from tdi import project
 from tdi.errors import TdiError
 from tdi.machines import manifest
+from tdi.machines.machine import Machine, Part
 from tdi.machines.manifest import Manifest
 from tdi.project import Project
 from tdi.same_state import kept_records
 from tdi.same_state.kept_records import Found
 from tdi.state.compare import Result
 from tdi.state.finding import Finding, Kind, Severity
-from tdi.state.record import ScopeHeader, write_record
+from tdi.state.record import RecordFile, ScopeHeader, write_record
 
 BASE = "sha256:base"
 
@@ -148,3 +149,43 @@ def test_the_comparison_that_the_verifier_wrote_is_read_as_what_it_was(
 
 def test_where_no_comparison_was_made_there_is_none(checkout: Project):
     assert kept_records.read_comparison(checkout, "upgrade") is None
+
+
+MACHINE = Machine("tdi-x-upgrade", "upgrade", "upgrade", Part.UPGRADED)
+
+
+def _known(project: Project, directory: Path, collector: str | None = None) -> Path:
+    """The record of a machine of the image, made elsewhere."""
+    file = directory / "known.json"
+    made_with = {"collector": collector or kept_records.key(project, "")["collector"]}
+    meta = {"key": made_with, "runs": {"nginx.service": ["elsewhere", "1"]}, "scenario": ""}
+    write_record(file, meta, {"files": (ScopeHeader(), [("/etc/app", {"type": "file"})])})
+    return file
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_records.recording, "runs", lambda *_: {"nginx.service": ["here", "7"]})
+
+
+@pytest.mark.usefixtures("runs")
+def test_what_is_known_of_an_image_is_taken_with_the_runs_of_this_machine(checkout: Project, tmp_path: Path):
+    assert kept_records.take_known(checkout, MACHINE, _known(checkout, tmp_path))
+    with RecordFile(kept_records.path_of(checkout, "upgrade", kept_records.BEFORE)) as record:
+        assert list(record.objects("files")) == [("/etc/app", '{"type":"file"}')]
+        assert record.meta["runs"] == {"nginx.service": ["here", "7"]}
+        assert record.meta["scenario"] == "upgrade"
+
+
+@pytest.mark.usefixtures("runs")
+def test_what_another_collector_recorded_is_not_taken(checkout: Project, tmp_path: Path):
+    assert not kept_records.take_known(checkout, MACHINE, _known(checkout, tmp_path, "another"))
+    assert not kept_records.path_of(checkout, "upgrade", kept_records.BEFORE).exists()
+
+
+@pytest.mark.usefixtures("runs")
+@pytest.mark.parametrize("content", [b"", b"{}", b"no record\nat all\n\n"])
+def test_what_is_damaged_is_not_taken(checkout: Project, tmp_path: Path, content: bytes):
+    file = tmp_path / "known.json"
+    file.write_bytes(content)
+    assert not kept_records.take_known(checkout, MACHINE, file)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tdi.errors import TdiError
 from tdi.machines import manifest
 from tdi.machines.machine import Machine
 from tdi.molecule import playing
@@ -75,6 +76,26 @@ def record_machine(project: Project, machine: Machine, moment: str = AFTER, file
     baseline = _baseline(project, facts["Image"])
     recording.record(f"docker://{machine.name}", file, meta=meta, baseline=baseline, **settings(project))
     return file
+
+
+def take_known(project: Project, machine: Machine, known: Path) -> bool:
+    """Take `known`, the record of a machine of the same image, for what this one was before the change.
+
+    Which run of each service this is, is asked of the machine: another boot is another run. Returns whether it could
+    be taken: it has to be whole, and made as records are made now.
+    """
+    now = key(project, "")["collector"]
+    try:
+        with RecordFile(known) as record:
+            if (record.meta.get("key") or {}).get("collector") != now:
+                return False
+        file = path_of(project, machine.label, BEFORE)
+        make_directory(file.parent)
+        runs = recording.runs(f"docker://{machine.name}", file.with_suffix(".runs"))
+        write_atomically(file, recording.with_meta(known, {"scenario": machine.scenario, "runs": runs}))
+    except (TdiError, OSError):
+        return False
+    return True
 
 
 def later(project: Project, machine: Machine) -> Path:

@@ -151,6 +151,30 @@ def record(
         raise
 
 
+def runs(target: str, scratch: Path) -> dict[str, Any]:
+    """Which run of each service of `target` this is, as a record has it; `scratch` is written, and gone afterwards.
+
+    Raises TdiError as `record` does.
+    """
+    try:
+        with record(target, scratch, scopes=["systemd"]) as found:
+            said: dict[str, Any] = found.meta.get("runs") or {}
+    finally:
+        scratch.unlink(missing_ok=True)
+    return said
+
+
+def with_meta(file: Path, extra: Mapping[str, Any]) -> str:
+    """The text of a whole record in its canonical layout, with `extra` in its meta line.
+
+    Raises TdiError where it is laid out in another way.
+    """
+    lines = file.read_bytes().split(b"\n", 2)
+    if len(lines) < 3:  # noqa: PLR2004 - the first line, the meta line and the rest
+        raise TdiError(f"{file} is no record as it was written.")
+    return _with_meta(Target(str(file), Scheme.LOCAL), lines, extra).decode("ascii")
+
+
 def _program(baseline: Path | None) -> bytes:
     """Return the program to send, with a baseline in it if there is one. Raises TdiError if it is none."""
     if baseline is None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from tdi.content.history import Before
 from tdi.errors import TdiError
-from tdi.images import base_image, production
+from tdi.images import base_image, production, published
 from tdi.images.base_image import BaseImage
 from tdi.images.production import ProductionImage
 from tdi.load import declared, running
@@ -188,6 +188,10 @@ class DockerBed:
         docker.wait_until_booted(machine.name)
 
     def record(self, machine: Machine, moment: str) -> None:
+        if moment == kept_records.BEFORE and self._scenarios[machine.scenario].prepare is None:
+            known = published.kept_record(self._project, self._images[machine.name])
+            if known and kept_records.take_known(self._project, machine, known):
+                return
         kept_records.record_machine(self._project, machine, moment)
 
     def prepare(self, machine: Machine) -> ansible.Pass | None:
