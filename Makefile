@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Activated or not, the tools of the checkout's own environment are the ones that are used.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo test bench setup environment pins lint unit scenarios changes releases clean
+.PHONY: help demo test bench role setup environment pins lint unit scenarios changes releases clean
 
 help: ## what there is to do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,10 @@ lint unit scenarios changes releases: setup ## one part of `make test`
 bench: setup ## speed, side by side: verdicts with stock Molecule and the raw floor, records with b2sum, aide and mtree
 	@python benchmarks/verdict.py
 	@python benchmarks/records.py
+
+role: ## the release archive of the role alone, as committed: artifacts/nginx-role.tar.gz
+	@mkdir -p artifacts
+	@git archive --format=tar.gz --add-file=LICENSE --output=artifacts/nginx-role.tar.gz HEAD:roles/nginx
 
 setup: environment ## what the commands need: the Python environment and a Docker engine
 	@tdi setup || { code=$$?; tdi doctor; exit $$code; }
