@@ -305,3 +305,43 @@ def test_bad_input_changes_nothing(machine: Machine):
         assert (ran.code, ran.changed) == (2, [])
         assert next(iter(given)) in ran.failed
     assert machine.difference(before) == ""
+
+
+def test_the_archive_of_the_role_is_the_role_alone_and_works(machine: Machine, tmp_path: Path):
+    archive = tmp_path / "nginx-role.tar.gz"
+    line = re.search(r"git archive (.*) HEAD:roles/nginx", (ROOT / "Makefile").read_text())
+    assert line
+    words = line[1].replace("artifacts/nginx-role.tar.gz", str(archive)).split()
+    subprocess.run(["git", "archive", *words, "HEAD:roles/nginx"], cwd=ROOT, check=True)
+    galaxy = [
+        str(Path(sys.executable).parent / "ansible-galaxy"),
+        "role",
+        "install",
+        "--roles-path",
+        str(tmp_path / "roles"),
+    ]
+    subprocess.run([*galaxy, f"{archive},,nginx"], check=True, capture_output=True)
+    committed = subprocess.run(
+        ["git", "ls-tree", "-r", "--name-only", "HEAD:roles/nginx"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    installed = {
+        str(path.relative_to(tmp_path / "roles")) for path in (tmp_path / "roles").rglob("*") if path.is_file()
+    }
+    expected = {f"nginx/{name}" for name in [*committed.stdout.split(), "LICENSE", "meta/.galaxy_install_info"]}
+    assert installed == expected
+    machine.sites(WEBSITE)
+    play = machine.command([{"nginx_sites": [WEBSITE]}])
+    done = subprocess.run(
+        play,
+        env=machine.environment | {"ANSIBLE_ROLES_PATH": str(tmp_path / "roles")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert json.loads(done.stdout)["stats"][machine.name] | {"ok": 0, "skipped": 0} == dict.fromkeys(
+        ("changed", "failures", "ignored", "ok", "rescued", "skipped", "unreachable"), 0
+    )
