@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import sys
 import time
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +20,8 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     )
     assert spec
     assert spec.loader
+    # Byte code beside it would be a part of the role.
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     for directory in ("sites-available", "sites-enabled", "conf.d"):

@@ -225,3 +225,27 @@ def test_a_declaration_that_cannot_be_used_is_an_error_that_says_why(checkout: P
     declare(checkout, text)
     with pytest.raises(TdiError, match=what):
         kept_records.settings(checkout)
+
+
+def test_what_a_process_runs_that_is_gone_is_told_by_its_map(probe: ModuleType):
+    maps = """\
+55e0-55e1 r-xp 00000000 00:2d 1 /usr/sbin/nginx (deleted)
+7f00-7f01 r--p 00000000 00:2d 2 /usr/lib/x86_64-linux-gnu/libssl.so.3 (deleted)
+7f02-7f03 r-xp 00000000 00:2d 3 /usr/lib/x86_64-linux-gnu/libc.so.6
+7f04-7f05 rw-s 00000000 00:01 4 /dev/zero (deleted)
+"""
+    assert probe.deleted(maps) == ["/usr/lib/x86_64-linux-gnu/libssl.so.3", "/usr/sbin/nginx"]
+
+
+def test_what_was_written_since_the_workers_began_is_told(probe: ModuleType, tmp_path: Path):
+    for name in ("conf.d", "sites"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "nginx.conf").touch()
+    read = [f"{tmp_path}/nginx.conf", f"{tmp_path}/conf.d/*.conf", f"{tmp_path}/gone.conf"]
+    written = (tmp_path / "nginx.conf").stat().st_ctime
+    assert probe.written_since(written - 9, read) == [f"{tmp_path}/conf.d", f"{tmp_path}/nginx.conf"]
+    assert probe.written_since(written + 9, read) == []
+
+
+def test_nothing_serves_where_there_is_no_nginx(probe: ModuleType):
+    assert probe.serving_since("0") == 0.0
