@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Activated or not, the tools of the checkout's own environment are the ones that are used.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo test bench setup environment pins lint unit scenarios changes releases clean
+.PHONY: help demo test bench role setup environment pins lint unit scenarios changes releases clean
 
 help: ## what there is to do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,10 @@ bench: setup ## speed, side by side: verdicts with stock Molecule and the raw fl
 	@python benchmarks/verdict.py
 	@python benchmarks/records.py
 
+role: ## the release archive of the role alone, as committed: artifacts/nginx-role.tar.gz
+	@mkdir -p artifacts
+	@git archive --format=tar.gz --add-file=LICENSE --output=artifacts/nginx-role.tar.gz HEAD:roles/nginx
+
 setup: environment ## what the commands need: the Python environment and a Docker engine
 	@tdi setup || { code=$$?; tdi doctor; exit $$code; }
 
@@ -39,7 +43,7 @@ $(VENV)/ready: requirements/requirements.txt pyproject.toml requirements/setup
 
 pins: environment ## renew the pinned versions of everything in requirements/
 	@uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-annotate --no-header requirements/requirements.in --output-file requirements/requirements.txt
+	  --no-emit-index-url --no-annotate requirements/requirements.in --output-file requirements/requirements.txt
 
 clean: ## remove all that the project made, on disk and in Docker
 	@if [ -x $(BIN)/tdi ]; then tdi clean; fi

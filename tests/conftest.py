@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from typing import Any
 import pytest
 from by_program import two_packages
 
+import killed
 from browsing import started
 from tdi import cli
+from tdi.errors import TdiError
 from tdi.outside import screen
 from tdi.project import Project
 
@@ -100,6 +103,18 @@ class Repository:
     def project(self) -> Project:
         """The checkout as tdi sees it."""
         return Project(self.root, self.root / "artifacts")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_machines_left(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Remove what killed runs of the tests left on the engine, and see that this one leaves nothing if it is killed."""
+    if not any(item.get_closest_marker("docker") for item in request.session.items):
+        yield
+        return
+    with suppress(TdiError):  # without an engine there is nothing to remove
+        killed.remove_dead()
+    with killed.leaving_nothing(tmp_path_factory.mktemp("reaper")):
+        yield
 
 
 @pytest.fixture(autouse=True)

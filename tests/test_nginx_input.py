@@ -11,50 +11,119 @@ import plays
 from conftest import ROOT
 
 ROLE = ROOT / "roles" / "nginx"
-SITE = {"name": "website", "server_name": "_", "port": 80, "page": "up"}
+SITE = {"name": "website", "page": "up"}
+FILE = "/etc/passwd"
+"""A file that there is wherever the tests run."""
 
 
 def site(**values: Any) -> dict[str, Any]:
-    return SITE | values
+    """A site with these keys; None takes one away."""
+    return {key: value for key, value in (SITE | values).items() if value is not None}
 
 
-def without(key: str) -> dict[str, Any]:
-    return {name: value for name, value in SITE.items() if name != key}
+def sites(*given: Any) -> dict[str, Any]:
+    return {"nginx_sites": list(given)}
 
 
-WRONG: dict[str, tuple[Any, str]] = {
-    "no name": ([without("name")], "name"),
-    "an empty name": ([site(name="")], "a name is made of"),
-    "a name that escapes its directory": ([site(name="../x")], '"../x"'),
-    "a name with a slash": ([site(name="a/b")], '"a/b"'),
-    "a hidden name": ([site(name=".x")], '".x"'),
-    "a name of two dots": ([site(name="..")], '".."'),
-    "a name that is a path": ([site(name="/etc")], '"/etc"'),
-    "a name with a line break": ([site(name="a\n")], "a name is made of"),
-    "a name with a space": ([site(name="a b")], '"a b"'),
-    "a name twice": ([SITE, site(port=81)], "a name is given once"),
-    "no port": ([without("port")], "port"),
-    "port 0": ([site(port=0)], "a port is a number from 1 to 65535"),
-    "port 65536": ([site(port=65536)], '"65536"'),
-    "a negative port": ([site(port=-1)], '"-1"'),
-    "a port that is a word": ([site(port="http")], "port"),
-    "no server name": ([without("server_name")], "server_name"),
-    "a server name that ends the line": ([site(server_name="a; root /")], "a server name is"),
-    "one server name twice on a port": ([SITE, site(name="other")], "a server name is given once on a port"),
-    "no page": ([without("page")], "page"),
-    "a page that is a mapping": ([site(page={"a": 1})], "page"),
-    "a key that is not known": ([site(ports=[80])], "ports"),
-    "a mapping instead of a list": (SITE, "nginx_sites"),
-    "a list of words": (["website"], "nginx_sites"),
+def other(key: str, value: Any) -> dict[str, Any]:
+    return sites(site(page=None, **{key: value}))
+
+
+WRONG: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "no name": (sites(site(name=None)), ("name",)),
+    "an empty name": (sites(site(name="")), ("a name is made of", '""')),
+    "a name that escapes its directory": (sites(site(name="../x")), ('"../x"',)),
+    "a name with a slash": (sites(site(name="a/b")), ('"a/b"',)),
+    "a hidden name": (sites(site(name=".x")), ('".x"',)),
+    "a name of two dots": (sites(site(name="..")), ('".."',)),
+    "a name that is a path": (sites(site(name="/etc")), ('"/etc"',)),
+    "a name with a line break": (sites(site(name="a\n")), ("a name is made of",)),
+    "a name with a space": (sites(site(name="a b")), ('"a b"',)),
+    "a name that reads as another kind of site": (sites(site(name="a.proxy")), ('"a.proxy"', "no kind of site")),
+    "a name twice": (sites(SITE, site(port=81)), ("a name is given once", '"website"')),
+    "port 0": (sites(site(port=0)), ("a port is a number from 1 to 65535", '"0"')),
+    "port 65536": (sites(site(port=65536)), ('"65536"',)),
+    "a negative port": (sites(site(port=-1)), ('"-1"',)),
+    "a port that is a word": (sites(site(port="http")), ("port", "http")),
+    "a port that is a mapping": (sites(site(port={"a": 1})), ("port",)),
+    "an address that is a name": (sites(site(address="localhost")), ("an address is", '"localhost"')),
+    "an address with a port": (sites(site(address="127.0.0.1:80")), ('"127.0.0.1:80"',)),
+    "an address of five parts": (sites(site(address="1.2.3.4.5")), ('"1.2.3.4.5"',)),
+    "an address beyond 255": (sites(site(address="1.2.3.256")), ('"1.2.3.256"',)),
+    "an address in brackets": (sites(site(address="[::1]")), ('"[::1]"',)),
+    "a server name that ends the line": (sites(site(server_names=["a; root /"])), ("a server name is", '"a; root /"')),
+    "no server name in the list": (sites(site(server_names=[])), ("server_names has at least one name", "website")),
+    "server names that are a mapping": (sites(site(server_names={"a": 1})), ("server_names",)),
+    "one server name twice on a port": (
+        sites(site(server_names=["a", "b"]), site(name="other", server_names=["b"])),
+        ("a server name is given once on an address and port", '"b on port 80"'),
+    ),
+    "one server name twice in a site": (sites(site(server_names=["a", "a"])), ('"a on port 80"',)),
+    "two sites without a name on a port": (sites(SITE, site(name="other")), ('"_ on port 80"',)),
+    "two default servers": (
+        sites(site(default=True), site(name="other", server_names=["a"], default=True)),
+        ("one site is the default of an address and port", '"port 80"'),
+    ),
+    "a default that is no yes or no": (sites(site(default="perhaps")), ("default", "perhaps")),
+    "none of page, root, proxy, redirect": (sites(site(page=None)), ("exactly one of page, root", '"website"')),
+    "two of page, root, proxy, redirect": (sites(site(root="/srv/a")), ("exactly one of page, root", "page and root")),
+    "a page that is a mapping": (sites(site(page={"a": 1})), ("page and extra are text", '"a"')),
+    "a page that is a number": (sites(site(page=1)), ("page and extra are text", "1")),
+    "a root elsewhere": (other("root", "/etc"), ("a root is a path below /srv", '"/etc"')),
+    "a root that is too wide": (other("root", "/srv"), ('"/srv"',)),
+    "a root that escapes": (other("root", "/srv/../etc"), ('"/srv/../etc"',)),
+    "a root that is relative": (other("root", "srv/a"), ('"srv/a"',)),
+    "a root that ends the line": (other("root", "/srv/a; b"), ('"/srv/a; b"',)),
+    "a proxy without a scheme": (other("proxy", "127.0.0.1:80"), ("a proxy is the URL", '"127.0.0.1:80"')),
+    "a proxy that ends the line": (other("proxy", "http://a;b"), ('"http://a;b"',)),
+    "a redirect to nowhere": (other("redirect", "https://"), ("a redirect is a URL", '"https://"')),
+    "a redirect with a variable": (other("redirect", "https://$host"), ('"https://$host"',)),
+    "tls without a key": (sites(site(tls={"certificate": FILE})), ("tls", "key")),
+    "tls with another key": (sites(site(tls={"certificate": FILE, "key": FILE, "pem": "x"})), ("tls", "pem")),
+    "a certificate by a relative path": (
+        sites(site(tls={"certificate": "a.crt", "key": FILE})),
+        ("certificate and key of tls are absolute paths", '"a.crt"'),
+    ),
+    "a certificate that is missing": (
+        sites(site(tls={"certificate": "/nowhere/a.crt", "key": FILE})),
+        ("files on the server", "missing: /nowhere/a.crt"),
+    ),
+    "extra that is a list": (sites(site(extra=["a"])), ("extra",)),
+    "a key that is not known": (sites(site(ports=[80])), ("ports",)),
+    "the former key for names": (sites(site(server_name="_")), ("server_name", "server_names")),
+    "a mapping instead of a list": ({"nginx_sites": SITE}, ("nginx_sites",)),
+    "a list of words": (sites("website"), ("nginx_sites",)),
+    "directives that are a list": ({"nginx_http_extra": ["gzip on;"]}, ("nginx_http_extra",)),
+    "an upgrade that is no yes or no": ({"nginx_upgrade": "perhaps"}, ("nginx_upgrade", "perhaps")),
+    "IPv6 that is no yes or no": ({"nginx_ipv6": "perhaps"}, ("nginx_ipv6", "perhaps")),
+    "an owner of two words": ({"nginx_owner": "a-b"}, ("nginx_owner", "it is a word", '"a-b"')),
+    "an empty owner": ({"nginx_owner": ""}, ("nginx_owner", '""')),
+    "an owner that is a path": ({"nginx_owner": "../a"}, ("nginx_owner", '"../a"')),
+    "a platform that is not supported": (
+        {"__nginx_platform": "fedora 44"},
+        ("This machine is fedora 44", "debian 12, debian 13, ubuntu 22.04, ubuntu 24.04"),
+    ),
 }
 
-RIGHT: dict[str, Any] = {
-    "one site": [SITE],
-    "no site": [],
-    "names with dots and dashes": [site(name="a.b-c_d")],
-    "a port as text": [site(port="8080")],
-    "the largest port": [site(port=65535)],
-    "two server names on a port": [SITE, site(name="other", server_name="*.example.org")],
+RIGHT: dict[str, dict[str, Any]] = {
+    "the defaults": {},
+    "one site": sites(SITE),
+    "no site": sites(),
+    "names with dots and dashes": sites(site(name="a.b-c_d")),
+    "a port as text": sites(site(port="8080")),
+    "the largest port": sites(site(port=65535)),
+    "two server names on a port": sites(SITE, site(name="other", server_names=["*.example.org", "example.org"])),
+    "one server name on two ports": sites(SITE, site(name="other", port=81)),
+    "one server name on two addresses": sites(site(address="127.0.0.1"), site(name="other", address="::1")),
+    "two default servers on two ports": sites(site(default=True), site(name="other", port=81, default=True)),
+    "tls, which has a port of its own": sites(SITE, site(name="tls", tls={"certificate": FILE, "key": FILE})),
+    "an empty page": sites(site(page="")),
+    "a root": other("root", "/var/www/example.org/current"),
+    "a proxy with a path": other("proxy", "http://[::1]:3000/app/"),
+    "a redirect": other("redirect", "https://example.org"),
+    "extra": sites(site(extra="client_max_body_size 9m;\n")),
+    "another owner": {"nginx_owner": "shop"},
+    "no as a word": {"nginx_upgrade": "no", "nginx_ipv6": "no"},
 }
 
 
@@ -72,7 +141,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     (role / "tasks" / "input.yml").write_text((ROLE / "tasks" / "input.yml").read_text())
     first = yaml.safe_load((ROLE / "tasks" / "main.yml").read_text())[0]
     (role / "tasks" / "main.yml").write_text(yaml.safe_dump([first]))
-    cases = {**{name: sites for name, (sites, _) in WRONG.items()}, **RIGHT}
+    cases = {**{name: given for name, (given, _) in WRONG.items()}, **RIGHT}
     said = "{{ said | default({}) | combine({name: [failed.msg | default('')] + loops}) }}"
     facts = {
         "failed": "{{ ansible_failed_result }}",
@@ -80,11 +149,11 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     }
     tasks: list[dict[str, Any]] = [
         {
-            "vars": {"nginx_sites": sites},
+            "vars": {"__nginx_platform": "debian 13"} | given,
             "block": [{"ansible.builtin.include_role": {"name": "nginx"}}],
             "rescue": [{"ansible.builtin.set_fact": {"said": said}, "vars": {"name": name, **facts}}],
         }
-        for name, sites in cases.items()
+        for name, given in cases.items()
     ]
     tasks.append({"ansible.builtin.copy": {"dest": str(directory / "said.json"), "content": "{{ said | to_json }}"}})
     plays.run(directory, tasks)
@@ -93,9 +162,10 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_wrong_input_is_turned_away_with_the_variables_name(answers: dict[str, str], name: str):
-    assert WRONG[name][1] in answers[name]
-    assert "nginx_sites" in answers[name]
+def test_wrong_input_is_turned_away_with_variable_value_and_what_is_accepted(answers: dict[str, str], name: str):
+    given, said = WRONG[name]
+    assert [text for text in said if text not in answers[name]] == []
+    assert all(variable in answers[name] for variable in given if not variable.startswith("__"))
 
 
 @pytest.mark.parametrize("name", RIGHT)
@@ -112,18 +182,73 @@ def test_every_default_is_declared_and_is_the_same():
     assert {name: option.get("default") for name, option in declared().items() if "default" in option} == defaults
 
 
+def rows(readme: str) -> list[tuple[str, str]]:
+    """Name and default of each row of the README's tables."""
+    cells = [[cell.strip() for cell in line.split("|")] for line in readme.splitlines() if line.startswith("| `")]
+    return [(row[1].strip("`"), row[-2]) for row in cells]
+
+
+def leaves(options: dict[str, Any]) -> dict[str, Any]:
+    """Every option with those below it, in order."""
+    found: dict[str, Any] = {}
+    for name, spec in options.items():
+        found |= {name: spec} | leaves(spec.get("options", {}))
+    return found
+
+
 def test_the_readme_has_every_variable_and_every_key_and_no_other():
     readme = (ROLE / "README.md").read_text()
-    rows = re.findall(r"^\| `(\w+)` \|", readme, re.MULTILINE)
-    expected = [name for option, spec in declared().items() for name in (option, *spec.get("options", {}))]
-    assert rows == expected
+    assert [name for name, _ in rows(readme)] == sorted(
+        leaves(declared()), key=lambda name: (not name.startswith("nginx_"),)
+    )
 
 
-def test_the_example_of_the_readme_is_right_input():
-    (example,) = re.findall(r"```yaml\n(.*?)```", (ROLE / "README.md").read_text(), re.DOTALL)
-    (play,) = yaml.safe_load(example)
-    keys = set(declared()["nginx_sites"]["options"])
-    assert all(set(each) == keys for each in play["roles"][0]["nginx_sites"])
+def test_the_readme_has_the_values_of_the_defaults():
+    said = dict(rows((ROLE / "README.md").read_text()))
+    for name, spec in leaves(declared()).items():
+        if "default" in spec and name != "nginx_sites":
+            assert said[name].split("`")[1] == json.dumps(spec["default"]), name
+        elif spec.get("required"):
+            assert said[name] == "required", name
+
+
+def test_every_option_says_type_and_meaning():
+    assert [name for name, spec in leaves(declared()).items() if not {"type", "description"} <= set(spec)] == []
+
+
+def test_the_values_that_a_site_need_not_say_are_the_declared_ones():
+    unsaid = re.search(r"set unsaid = (\{.*?\}) -%", (ROLE / "vars" / "main.yml").read_text(), re.DOTALL)
+    assert unsaid
+    options = declared()["nginx_sites"]["options"]
+    for name, spec in options.items():
+        if "default" in spec:
+            said = re.search(rf"'{name}': (\[.*?\]|'.*?'|\w+)", unsaid[1])
+            assert said
+            assert yaml.safe_load(said[1]) == spec["default"], name
+
+
+def test_no_more_than_five_variables_and_three_hundred_lines():
+    assert len(declared()) <= 5
+    files = [file for part in ("tasks", "handlers", "templates") for file in (ROLE / part).glob("*")]
+    assert sum(len(file.read_text().splitlines()) for file in files) < 300
+
+
+def test_the_platforms_are_those_of_the_meta_data():
+    names = {"trixie": "debian 13", "bookworm": "debian 12", "noble": "ubuntu 24.04", "jammy": "ubuntu 22.04"}
+    meta = yaml.safe_load((ROLE / "meta" / "main.yml").read_text())["galaxy_info"]["platforms"]
+    known = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())["__nginx_platforms"]
+    assert sorted(names[version] for platform in meta for version in platform["versions"]) == known
+
+
+def test_the_examples_of_the_readme_are_right_input():
+    examples = re.findall(r"```yaml\n(.*?)```", (ROLE / "README.md").read_text(), re.DOTALL)
+    plays_of_it = [play for example in examples for play in yaml.safe_load(example)]
+    keys = declared()["nginx_sites"]["options"]
+    for role in (role for play in plays_of_it for role in play["roles"]):
+        assert set(role) <= {"role", *declared()}
+        for each in role["nginx_sites"]:
+            assert set(each) <= set(keys)
+            assert {name for name, spec in keys.items() if spec.get("required")} <= set(each)
 
 
 def test_every_task_that_writes_a_file_says_owner_group_and_mode():

@@ -49,9 +49,11 @@ def test_a_file_is_the_same_whenever_its_template_was_checked_out(tmp_path: Path
         (tmp_path / name).write_text(template.read_text())
         os.utime(tmp_path / name, (seconds, seconds))
     variables = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())
-    (site,) = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())["nginx_sites"]
+    variables |= yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
     task = {"ansible.builtin.template": {"src": "{{ item }}", "dest": f"{tmp_path}/made-{{{{ item }}}}"}}
-    plays.run(tmp_path, [task | {"loop": ["early", "late"]}], vars=variables | {"__nginx_site": site})
+    plays.run(
+        tmp_path, [task | {"loop": ["early", "late"]}], vars=variables | {"__nginx_site": "{{ __nginx_sites | first }}"}
+    )
     made = (tmp_path / "made-early").read_text()
     assert made.startswith("#\n# Ansible managed\n#\n")
     assert made == (tmp_path / "made-late").read_text()

@@ -38,6 +38,7 @@ _TDI = """#!/bin/sh
 printf '%s\\n' "$*" >> {here}/tdi.calls
 [ "$1" = verdict ] || {{ echo "tdi $1 says what is missing"; exit 1; }}
 {{ pwd; printf '%s\\n' "$TDI_PLATFORM" "$TDI_PRODUCTION_IMAGE" "$TDI_ARTIFACTS"; }} > {here}/tdi.saw
+printf '%s\\n' "$TDI_REGISTRY" "$TDI_PAST" >> {here}/tdi.saw
 ls "$TDI_ARTIFACTS" "$TDI_ARTIFACTS/records" > {here}/tdi.found 2>/dev/null
 mkdir -p "$TDI_ARTIFACTS" && cp -r {here}/leaves/. "$TDI_ARTIFACTS/"
 echo "::error title=from-a-machine::this is not ours"

@@ -114,9 +114,11 @@ HOSTILE = "$(touch {here}/owned)`touch {here}/owned`'\";touch {here}/owned;#"
 
 def test_no_input_becomes_a_part_of_a_script(stage: Stage, run: Run):
     value = HOSTILE.format(here=stage.root)
-    ran = run({"platform": value, "production-image": value, "from": value, "version": value, "directory": "roles"})
+    names = ("platform", "production-image", "registry", "past", "from", "version")
+    ran = run({**dict.fromkeys(names, value), "directory": "roles"})
     assert not (stage.root / "owned").exists()
     assert stage.noted("tdi.saw")[1:3] == [value, value]
+    assert stage.noted("tdi.saw")[4:] == [value, value]
     assert stage.noted("tdi.calls")[0].endswith(f" --from={value}")
     assert stage.noted("pip.calls")[0].endswith(f"=={value}")
     assert ran.kind == "could-not-run"
@@ -125,9 +127,10 @@ def test_no_input_becomes_a_part_of_a_script(stage: Stage, run: Run):
 
 
 def test_what_the_caller_set_holds_where_no_input_says_otherwise(stage: Stage, run: Run):
-    stage.environment |= {"TDI_PLATFORM": "debian-12", "TDI_PRODUCTION_IMAGE": "of-the-job"}
-    run({"production-image": "of-the-input"})
+    stage.environment |= {"TDI_PLATFORM": "debian-12", "TDI_PRODUCTION_IMAGE": "of-the-job", "TDI_PAST": "job's"}
+    run({"production-image": "of-the-input", "registry": "registry.example.org/a/{platform}"})
     assert stage.noted("tdi.saw")[1:3] == ["debian-12", "of-the-input"]
+    assert stage.noted("tdi.saw")[4:] == ["registry.example.org/a/{platform}", "job's"]
     assert stage.noted("tdi.calls") == [f"verdict --json {stage.noted('tdi.saw')[3]}/verdict.json"]
 
 
@@ -160,9 +163,16 @@ def test_what_a_former_verdict_left_is_not_told_again(stage: Stage):
 
 
 def test_legs_of_a_matrix_do_not_overwrite_each_other(stage: Stage):
-    for inputs in ({}, {"platform": "debian-13"}, {"from": "v1"}, {"production-image": "a@sha256:b"}):
+    for inputs in (
+        {},
+        {"platform": "debian-13"},
+        {"from": "v1"},
+        {"production-image": "a@sha256:b"},
+        {"past": "a"},
+        {"registry": "a"},
+    ):
         by_hand(stage, dict(inputs))
-    assert len(list(stage.uploads.iterdir())) == 4
+    assert len(list(stage.uploads.iterdir())) == 6
 
 
 def test_a_report_that_cannot_be_written_changes_no_verdict(stage: Stage):
@@ -187,7 +197,15 @@ def test_the_workflow_that_init_writes_runs_on_each_platform(stage: Stage):
 
 
 def test_it_has_the_inputs_and_the_output_that_were_promised():
-    assert list(ACTION["inputs"]) == ["platform", "production-image", "from", "version", "directory"]
+    assert list(ACTION["inputs"]) == [
+        "platform",
+        "production-image",
+        "registry",
+        "past",
+        "from",
+        "version",
+        "directory",
+    ]
     assert list(ACTION["outputs"]) == ["class"]
     assert all(kind in ACTION["outputs"]["class"]["description"].split(".")[0].replace(",", "") for kind in Class)
 

@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 from left_behind import BREAKS, PLAN, TROUBLE, WORKS, comparison, drift, finding, leave, verdict
 
-from tdi.ci import results
+from tdi.ci import annotations, results, summary
 from tdi.ci.__main__ import main
+from tdi.ci.places import Tree
+from tdi.machines.machine import Part
+from tdi.same_state.kept_records import Found
 from tdi.state.compare import Result as SameState
-from tdi.verdict.outcome import Class, Result
+from tdi.verdict.outcome import Class, MachineOutcome, Result
 
 
 def test_everything_that_the_tool_wrote_is_read_back(tmp_path: Path):
@@ -125,3 +128,28 @@ def test_no_wrong_value_stops_a_report(tmp_path: Path, name: str, capfdbinary: p
         for what in ("class", "summary", "annotations"):
             assert main([what, "--artifacts", str(tmp_path)]) == 0
     assert b"Traceback" not in capfdbinary.readouterr().err
+
+
+def test_each_past_has_its_class_its_machine_and_its_comparison(tmp_path: Path):
+    said = verdict(WORKS, WORKS, SameState.SAME)
+    said.machines["upgrade-old"] = MachineOutcome(Part.UPGRADED, WORKS)
+    said.of_past("upgrade-old").same_state = Found(SameState.DIFFERENT)
+    said.machines["upgrade-gone"] = MachineOutcome(Part.UPGRADED, TROUBLE)
+    said.of_past("upgrade-gone")
+    leave(tmp_path, said, comparison(), PLAN)
+    old = comparison([finding()])
+    (tmp_path / "records" / "same-state-old.json").write_text(json.dumps(old.as_json()))
+    found = results.read(tmp_path)
+    assert found.kind is Class.DRIFT
+    assert found.classes == {"default": Class.PASS, "old": Class.DRIFT, "gone": Class.COULD_NOT_RUN}
+    assert [each.label for each in found.machines] == ["fresh", "upgrade", "upgrade-old", "upgrade-gone"]
+    assert found.comparison
+    assert not found.comparison.findings
+    assert list(found.further) == ["old"]
+    assert found.further["old"].as_json() == old.as_json()
+    assert not found.damaged
+    text = summary.render(found)
+    assert "| old | drift |" in text
+    assert "<details><summary>Past old</summary>" in text
+    assert "file /etc/nginx/1.conf\\: content differs" in text
+    assert any("/etc/nginx/1.conf" in each.message for each in annotations.annotations(found, Tree(tmp_path, tmp_path)))

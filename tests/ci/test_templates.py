@@ -86,7 +86,9 @@ def test_the_include_takes_the_settings_and_says_all_that_it_takes():
 
 def test_a_pipeline_that_sets_a_variable_for_all_its_jobs_is_heard():
     # A job's own variables would be stronger than those.
-    assert {"TDI_PLATFORM", "TDI_PRODUCTION_IMAGE", "TDI_INSTALL"} <= set(INCLUDE["variables"]) - set(JOB["variables"])
+    assert {"TDI_PLATFORM", "TDI_PRODUCTION_IMAGE", "TDI_REGISTRY", "TDI_PAST", "TDI_INSTALL"} <= set(
+        INCLUDE["variables"]
+    ) - set(JOB["variables"])
 
 
 def test_a_verdict_that_fails_fails_the_job_and_its_results_stay():

@@ -101,6 +101,17 @@ def test_a_finding_of_the_last_verdict_is_told(tdi: Callable[..., Ended], report
         assert f"tdi state allow {FINDING.id} --from" in " ".join(ended.out.split())
 
 
+def test_a_finding_of_a_further_past_is_told_with_its_records(
+    tdi: Callable[..., Ended], report: Callable[..., Path], checkout: Project
+):
+    report()
+    report(FINDING).rename(checkout.records / "same-state-old.json")
+    report()
+    said = " ".join(tdi("explain", FINDING.id).out.split())
+    assert FINDING.why in said
+    assert f"{checkout.records}/fresh.json {checkout.records}/upgrade-old.json" in said
+
+
 def test_a_finding_of_the_base_images_is_told(tdi: Callable[..., Ended], report: Callable[..., Path]):
     report(from_bases=[FINDING.as_json()])
     assert FINDING.why in " ".join(tdi("explain", FINDING.id).out.split())

@@ -530,7 +530,7 @@ FAULTS = (
         ("group sudo rule", "echo '%staff ALL=(ALL:ALL) ALL' >> /etc/sudoers", "sudoers", "/etc/sudoers:%staff ALL=(ALL:ALL) ALL", "only-b"),
         ("rhosts", "echo + > /root/.rhosts", "files", "/root/.rhosts", "only-b"),
         ("skel", "echo x > /etc/skel/.netrc", "files", "/etc/skel/.netrc", "only-b"),
-        ("listen added", "sed -i 's/listen 80;/listen 80; listen 8088;/' /etc/nginx/sites-enabled/ansible-website; systemctl reload nginx; sleep 0.5", "files", "/etc/nginx/sites-enabled/ansible-website", "changed"),
+        ("listen added", "sed -i 's/listen 80;/listen 80; listen 8088;/' /etc/nginx/sites-available/ansible-website; systemctl reload nginx; sleep 0.5", "files", "/etc/nginx/sites-available/ansible-website", "changed"),
         ("stream module", "echo '# x' > /etc/nginx/modules-enabled/50-x.conf", "files", "/etc/nginx/modules-enabled/50-x.conf", "only-b"),
         ("map", "echo 'map $host $x { default 0; }' > /etc/nginx/conf.d/map.conf; systemctl reload nginx; sleep 0.5", "files", "/etc/nginx/conf.d/map.conf", "only-b"),
         ("upstream", "echo 'upstream back { server 127.0.0.1:9000; }' > /etc/nginx/conf.d/up.conf; systemctl reload nginx; sleep 0.5", "files", "/etc/nginx/conf.d/up.conf", "only-b"),

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from tdi.machines.machine import Part
 from tdi.outside import console, screen
 from tdi.same_state.kept_records import Found
 from tdi.state.compare import Result as SameState
 from tdi.state.finding import Finding, Kind, Severity
 from tdi.verdict import display
-from tdi.verdict.outcome import MEANINGS, Class, Ended, Result, Step, Trouble, Verdict
+from tdi.verdict.outcome import MEANINGS, Class, Ended, MachineOutcome, Result, Step, Trouble, Verdict
+
+FINDING = Finding("1", "files", "/etc/old", Kind.ONLY_B, Severity.LEFT_OVER, "role", (), "It is there.", "Remove it.")
 
 
 @pytest.fixture
@@ -140,3 +143,45 @@ def test_what_comes_from_the_bases_is_counted_apart(shown: Callable[..., str], s
     verdict.same_state = Found(state, from_bases=3)
     (line,) = (line for line in shown(verdict).splitlines() if line.startswith("same state: "))
     assert line.endswith(" (findings that come from the base images alone: 3)")
+
+
+def several_pasts() -> Verdict:
+    """A verdict from three pasts: one is the same, one is not, and one could not be provisioned."""
+    verdict = passed()
+    verdict.plan = ["~ packages nginx: 1 → 2", "Plan: 0 to add, 1 to change, 0 to remove."]
+    works = dict.fromkeys(Step, Ended(Result.PASS))
+    verdict.machines["upgrade-old"] = MachineOutcome(Part.UPGRADED, works)
+    verdict.of_past("upgrade-old").plan = ["~ files /etc/app", "Plan: 0 to add, 1 to change, 7 to remove."]
+    verdict.of_past("upgrade-old").same_state = Found(SameState.DIFFERENT, (FINDING,))
+    gone = {Step.CREATE: Ended(Result.ERROR, "task 'Install' failed")}
+    verdict.machines["upgrade-gone"] = MachineOutcome(Part.UPGRADED, gone)
+    verdict.of_past("upgrade-gone")
+    verdict.provenance = {
+        "production_image": "tdi-production:a (1234567, the tip of main)",
+        "production_image_of_upgrade-old": "tdi-production:b (7654321, past old: the release 1.0.0)",
+    }
+    return verdict
+
+
+def test_several_pasts_are_a_table_and_what_is_wrong_with_each_is_said(shown: Callable[..., str]):
+    text = shown(several_pasts())
+    lines = [line.split() for line in text.splitlines()]
+    assert ["past", "class", "findings", "production"] in lines
+    assert ["default", "pass", "0", *["1234567,", "the", "tip", "of", "main"]] in lines
+    assert ["old", "drift", "1", *["7654321,", "past", "old:", "the", "release", "1.0.0"]] in lines
+    assert ["gone", "could-not-run", "-"] in lines
+    assert "same state (old): no, 1 finding" in text
+    assert "same state (default)" not in text, "the table says it"
+    assert "what the change does to production (default):" in text
+    assert "and to old: Plan: 0 to add, 1 to change, 7 to remove." in text
+    assert "/etc/app" not in text, "of further pasts only how much it is"
+    assert "verdict: drift — " in text
+
+
+def test_where_each_past_comes_from_is_said_before(capsys: pytest.CaptureFixture[str]):
+    with display.Display(usual={"debian-13, 2 pasts": 20.0, "debian-13": 9.0}) as progress:
+        progress.provenance("debian-13", {"base_image": "base", **several_pasts().provenance})
+    said = capsys.readouterr().err
+    assert "Production: tdi-production:a (1234567, the tip of main)" in said
+    assert "Production (old): tdi-production:b (7654321, past old: the release 1.0.0)" in said
+    assert "about 20 s" in said

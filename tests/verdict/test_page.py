@@ -12,6 +12,7 @@ from browsing import CONTRAST, requests, said, show
 from conftest import Ended as EndedCommand
 from conftest import Fakes
 from tdi.commands import verdict as command
+from tdi.machines.machine import Part
 from tdi.project import Project
 from tdi.same_state.kept_records import Found
 from tdi.state.compare import Result as SameState
@@ -19,7 +20,7 @@ from tdi.state.finding import Finding, Kind, Severity
 from tdi.state.reports.html import style
 from tdi.state.varying.taken import Varying, Witness
 from tdi.verdict import page, run
-from tdi.verdict.outcome import MEANINGS, Class, Ended, Result, Step, Trouble, Verdict
+from tdi.verdict.outcome import MEANINGS, Class, Ended, MachineOutcome, Result, Step, Trouble, Verdict
 
 HOSTILE = "<script>document.title='bad'</script>\"'><img src=x onerror=\"document.title='bad'\">&amp;\x1b[31m\u202eabc"
 
@@ -265,3 +266,19 @@ def test_in_a_browser_it_asks_for_nothing_fits_and_can_be_read(browser: Any, tmp
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     assert browser.execute_script(CONTRAST) == []
     assert browser.get_log("browser") == []
+
+
+def test_several_pasts_have_a_table_and_a_section_each():
+    made = verdict()
+    made.machines["upgrade-old"] = MachineOutcome(Part.UPGRADED, dict.fromkeys(Step, Ended(Result.PASS)))
+    made.of_past("upgrade-old").same_state = Found(SameState.DIFFERENT, (finding("old-one"),))
+    made.of_past("upgrade-old").plan = ["~ files /etc/of-the-old-one"]
+    links = {"records/same-state.html": "a", "records/same-state-old.html": "b"}
+    reader = seen(page.render(made, links))
+    text = " ".join(reader.text.split())
+    assert "Pasts past class findings production default not-idempotent 1 old drift 1" in text
+    assert "Past: old" in text
+    assert "file old-one: its mode differs." in text
+    assert "/etc/of-the-old-one" in text
+    assert {"#upgrade", "#upgrade-old"} <= {*reader.links}
+    assert "records/same-state-old.html#000000000001" in reader.links

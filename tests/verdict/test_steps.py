@@ -46,11 +46,17 @@ class NotesOnly:
         self.changed: set[str] = set()
         """The machines that their second run changed, whatever its tasks reported."""
         self.found: Found | None = Found(SameState.SAME)
+        self.differing = Found(SameState.DIFFERENT, problems=("Nothing needs it.",))
+        self.different: set[str] = set()
+        """The machines in production that do not end like the new one."""
+        self.not_provisioned: dict[str, str] = {}
         self.failing_tests: set[str] = set()
         self.prepared: dict[str, Pass] = {}
         """What came before the role, by container."""
         self.checked: dict[str, Pass] = {}
         """What the scenario's own verify playbook found, by container."""
+        self.loads: dict[str, Ended] = {}
+        """What comes of the load on a machine, by its label."""
         self.apart = False
         """Whether Ansible runs once for each machine instead of once for all."""
         self.recaps = True
@@ -64,7 +70,7 @@ class NotesOnly:
 
     def images(self) -> Images:
         self.note("images")
-        return Images("debian-13", {"base_image": "base", "production_image": "production"})
+        return Images("debian-13", {"base_image": "base", "production_image": "production"}, self.not_provisioned)
 
     @contextmanager
     def in_force(self) -> Iterator[None]:
@@ -100,6 +106,11 @@ class NotesOnly:
         self.note("ansible is over")
 
     @contextmanager
+    def loading(self) -> Iterator["NotedLoad"]:
+        self.note("load begins")
+        yield NotedLoad(self)
+
+    @contextmanager
     def testing(self) -> Iterator["NotedTests"]:
         self.note("pytest starts")
         yield NotedTests(self)
@@ -110,7 +121,7 @@ class NotesOnly:
 
     def comparison(self, machine: Machine) -> Found | None:
         self.note(f"read the comparison of {machine.label}")
-        return self.found
+        return self.differing if machine.label in self.different else self.found
 
     def foresee(self) -> None:
         self.note("foresee a twin")
@@ -146,6 +157,18 @@ class NotesOnly:
     def syntax_error(self) -> str | None:
         self.note("syntax")
         return None
+
+
+class NotedLoad:
+    """A load that is only told about."""
+
+    def __init__(self, bed: NotesOnly) -> None:
+        self._bed = bed
+
+    def stop(self, machine: Machine) -> Ended | None:
+        if machine.label in self._bed.loads:
+            self._bed.note(f"load on {machine.label} ends")
+        return self._bed.loads.get(machine.label)
 
 
 @dataclass(frozen=True)
@@ -222,8 +245,8 @@ def test_a_pass_asks_for_everything_once_and_in_order(bed: NotesOnly):
         *("boot fresh", "boot upgrade", "prepare fresh", "prepare upgrade", "record upgrade before"),
     ]
     assert taken.in_order("boot upgrade", "prepare upgrade", "record upgrade before")
-    assert taken.notes[9:11] == ["converge", "pytest starts"]
-    between = sorted(taken.notes[11 : taken.notes.index("converge again")])
+    assert taken.notes[9:12] == ["load begins", "converge", "pytest starts"]
+    between = sorted(taken.notes[12 : taken.notes.index("converge again")])
     assert between == [
         *("is fresh alive", "is upgrade alive", "record fresh converged", "record upgrade converged"),
     ]
@@ -233,6 +256,28 @@ def test_a_pass_asks_for_everything_once_and_in_order(bed: NotesOnly):
         *("compare fresh with its second run", "compare upgrade with its second run"),
         *("plan of upgrade", "pytest is over", "ansible is over", "records kept"),
     ]
+
+
+def test_a_load_ends_before_the_machine_is_recorded_and_what_it_lost_is_a_class(bed: NotesOnly):
+    bed.loads["upgrade"] = Ended(Result.FAIL, "a page: 3 of 700 lost")
+    taken = take(bed)
+    assert taken.in_order("record upgrade before", "load begins", "converge", "load on upgrade ends")
+    assert taken.in_order("load on upgrade ends", "record upgrade converged")
+    assert taken.verdict.kind is Class.DROPS_REQUESTS
+    assert taken.verdict.machines["upgrade"].steps[Step.LOAD].detail == "a page: 3 of 700 lost"
+
+
+def test_a_load_that_lost_nothing_is_a_step_that_passed(bed: NotesOnly):
+    bed.loads["upgrade"] = Ended(Result.PASS)
+    verdict = take(bed).verdict
+    assert verdict.kind is Class.PASS
+    assert list(verdict.machines["upgrade"].results) == list(Step)
+
+
+def test_of_a_machine_that_is_not_converged_the_load_says_nothing(bed: NotesOnly):
+    bed.loads["upgrade"] = Ended(Result.FAIL, "a page: 3 of 700 lost")
+    bed.passes[UPGRADE.name] = [FAILED]
+    assert take(bed).verdict.kind is Class.BREAKS_PROVISIONED
 
 
 def test_each_step_has_its_time(bed: NotesOnly):
@@ -337,7 +382,52 @@ def test_several_servers_in_production_go_through_the_same_steps(bed: NotesOnly)
     assert list(taken.verdict.machines) == ["fresh", "upgrade", "upgrade-1.0"]
     assert {"record upgrade before", "record upgrade-1.0 before", "record upgrade-1.0 converged"} <= {*taken.notes}
     assert "test fresh upgrade upgrade-1.0, and compare" in taken.notes
+    assert {"plan of upgrade", "plan of upgrade-1.0"} <= {*taken.notes}
     assert taken.verdict.kind is Class.PASS
+    assert taken.verdict.pasts["upgrade-1.0"].plan
+
+
+def test_each_past_has_a_comparison_of_its_own(bed: NotesOnly):
+    bed.machines = (FRESH, UPGRADE, PAST)
+    bed.different = {"upgrade-1.0"}
+    verdict = take(bed).verdict
+    assert {label: past.kind for label, past in verdict.pasts.items()} == {
+        "upgrade": Class.PASS,
+        "upgrade-1.0": Class.DRIFT,
+    }
+    assert verdict.kind is Class.DRIFT
+
+
+def test_a_past_that_breaks_leaves_the_others_their_comparison(bed: NotesOnly):
+    bed.machines = (FRESH, UPGRADE, PAST)
+    bed.passes[UPGRADE.name] = [FAILED]
+    taken = take(bed)
+    assert "test fresh upgrade-1.0, and compare" in taken.notes
+    assert {label: past.kind for label, past in taken.verdict.pasts.items()} == {
+        "upgrade": Class.BREAKS_PROVISIONED,
+        "upgrade-1.0": Class.PASS,
+    }
+
+
+def test_a_past_that_cannot_be_provisioned_is_told_and_the_others_are_judged(bed: NotesOnly):
+    bed.not_provisioned = {"upgrade-1.0": "task 'Install' failed"}
+    verdict = take(bed).verdict
+    assert {label: past.kind for label, past in verdict.pasts.items()} == {
+        "upgrade": Class.PASS,
+        "upgrade-1.0": Class.COULD_NOT_RUN,
+    }
+    assert verdict.kind is Class.COULD_NOT_RUN
+    assert "Install" in verdict.machines["upgrade-1.0"].steps[Step.CREATE].detail
+
+
+def test_where_the_past_in_the_first_place_cannot_be_provisioned_the_next_has_its_own_comparison(bed: NotesOnly):
+    bed.machines = (FRESH, PAST)
+    bed.not_provisioned = {"upgrade": "task 'Install' failed"}
+    verdict = take(bed).verdict
+    assert {label: past.kind for label, past in verdict.pasts.items()} == {
+        "upgrade-1.0": Class.PASS,
+        "upgrade": Class.COULD_NOT_RUN,
+    }
 
 
 def test_ansible_that_ends_without_a_word_is_trouble(bed: NotesOnly):

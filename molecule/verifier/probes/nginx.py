@@ -1,12 +1,13 @@
 """What nginx is configured to do and what it answers, as one JSON object; it is run on the machine by `python3 -c`.
 
 The parts: `version`; `configuration` (what stands outside of servers, and the files in the order in which nginx reads
-them); `read` (what nginx reads as it starts or reloads); `server FILE` for each server, an ordered tree with its
-locations; `unreached FILE` for what no include and no directive names; `response FILE LISTEN PATH` for each server's
-answers. `file` and `files` say where a part comes from, `listeners` which sockets follow from it, `unit` and `follows`
-what else may explain that it differs. `says` tells what paths mean to nginx, for findings about them; a path with a
-slash at its end stands for what is below it. `reads` lists what is read once, so that what was written since is known
-not to be in force; of what an include takes in, that is the pattern.
+them); `read` (what nginx reads as it starts or reloads); `running` (what its processes run that is not there any
+more, and what was written since the workers began that serve: asked of the processes alone); `server FILE` for each
+server, an ordered tree with its locations; `unreached FILE` for what no include and no directive names; `response
+FILE LISTEN PATH` for each server's answers. `file` and `files` say where a part comes from, `listeners` which sockets
+follow from it, `unit` and `follows` what else may explain that it differs. `says` tells what paths mean to nginx, for
+findings about them; a path with a slash at its end stands for what is below it. `reads` lists what is read once, so
+that what was written since is known not to be in force; of what an include takes in, that is the pattern.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ import re
 import ssl
 import subprocess
 import sys
+import time
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 PROGRAM = "/usr/sbin/nginx"
 DIRECTORY = "/etc/nginx"
 UNIT = "nginx.service"
+PID_FILE = "/run/nginx.pid"
 SECONDS = 5
 MOST_SERVERS = 50
 UNSTABLE_HEADERS = {"date", "last-modified", "etag", "connection"}
@@ -227,6 +231,57 @@ def reads(files: dict[str, str], found: list[Any]) -> list[str]:
     return sorted({*files, *named, *patterns})
 
 
+def content(path: str) -> str:
+    """The text of a file of /proc; "" where the process is gone."""
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def deleted(maps: str) -> list[str]:
+    """Program and libraries of a process that are not the installed ones any more, by its map of memory."""
+    return sorted(set(re.findall(r"(?m) (/(?:usr|lib)\S*) \(deleted\)$", maps)))
+
+
+def serving_since(master: str) -> float:
+    """When the oldest worker began that takes connections, in seconds since 1970; 0 where there is none.
+
+    One that only ends what it began is called so by nginx.
+    """
+    ticks = os.sysconf("SC_CLK_TCK")
+    began = []
+    for directory in Path("/proc").glob("[0-9]*"):
+        fields = content(f"{directory}/stat").rpartition(") ")[2].split()
+        called = content(f"{directory}/cmdline").strip("\0 ")
+        if fields[1:2] == [master] and called == "nginx: worker process":
+            began.append((int(fields[19]) + 1) / ticks)
+    booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    return booted + min(began) if began else 0.0
+
+
+def written_since(moment: float, read: Iterable[str]) -> list[str]:
+    """Those of what nginx reads that were written after `moment`; of a pattern, the directory that it looks into."""
+    times = {}
+    for path in read:
+        file, above = Path(path), Path(path).parent
+        if "*" in file.name:
+            times[str(above)] = above.stat().st_mtime if above.is_dir() else 0
+        elif file.exists():
+            times[path] = max(file.lstat().st_ctime, file.stat().st_ctime)
+    return sorted(path for path, written in times.items() if written > moment)
+
+
+def running(read: Iterable[str]) -> dict[str, Any]:
+    """What nginx runs with that is not what is on the disk."""
+    master = content(PID_FILE).strip()
+    return {
+        "unit": UNIT,
+        "replaced": deleted(content(f"/proc/{master}/maps")),
+        "not_loaded": written_since(serving_since(master), read),
+    }
+
+
 class Question(NamedTuple):
     """Whom to ask: server and `listen`, the socket, the server's name, whether by TLS, and the files behind it."""
 
@@ -306,6 +361,7 @@ def main() -> None:
     names = sorted(f"{top}/{name}" for top, _, inside in os.walk(DIRECTORY) for name in inside)
     configured, questions = parts(tested.stdout, names)
     objects.update(configured)
+    objects["running"] = running(objects["read"]["reads"])
     for question in questions:
         for path in PATHS:
             objects[f"response {question.which} {path}"] = {

@@ -1,4 +1,4 @@
-"""`python -m tdi.ci`: what a CI job calls after `tdi verdict`. For action.yml, and not a command for people."""
+"""`python -m tdi.ci`: what CI jobs call around a verdict. For action.yml and workflows, not a command for people."""
 
 import argparse
 import os
@@ -7,21 +7,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tdi import settings
-from tdi.ci import annotations, results, summary
+from tdi.ci import annotations, legs, results, summary
 from tdi.ci.places import Tree
-from tdi.errors import ExitCode
+from tdi.errors import ExitCode, TdiError
 from tdi.outside import console
+from tdi.project import Project
 
 _HELP = {
     "class": "print the class of the verdict, could-not-run where there is none",
     "summary": "append the job summary to the file GITHUB_STEP_SUMMARY, or print it where that is not set",
     "annotations": "print workflow commands that annotate the lines of the role",
+    "legs": "print the platforms, the pasts and the legs of a matrix, as outputs of a job",
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the arguments say and return the exit code: whatever the verdict is, a report of it holds."""
     options = _options(arguments)
+    if options.what == "legs":
+        return _legs(options.directory)
     found = results.read(options.artifacts or settings.artifacts() or options.directory / "artifacts")
     if options.what == "class":
         _print(found.kind)
@@ -36,6 +40,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except OSError as error:
             console.fail(f"The job summary cannot be written: {error.strerror or error}.", "See GITHUB_STEP_SUMMARY.")
             return ExitCode.COULD_NOT_RUN
+    return ExitCode.HOLDS
+
+
+def _legs(directory: Path) -> int:
+    try:
+        project = Project.find(directory)
+    except TdiError as error:
+        console.fail(error.what, error.remedy)
+        return ExitCode.COULD_NOT_RUN
+    for line in legs.outputs(project):
+        _print(line)
     return ExitCode.HOLDS
 
 

@@ -1,13 +1,13 @@
 """The job summary: class, steps, what failed and why, plan and findings as Markdown, within the size that is shown."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from tdi.ci.results import Machine, Results
 from tdi.outside.console import printable
 from tdi.state.reports import amount, markdown
 from tdi.state.reports.markdown import CELL, escape
-from tdi.verdict.outcome import MEANINGS, Class, Result, Step
+from tdi.verdict.outcome import MEANINGS, Class, Result, Step, reached
 
 LIMIT = 1024 * 1024
 """Bytes that GitHub takes of one step; of more it shows nothing at all."""
@@ -64,9 +64,11 @@ def _parts(results: Results, room: int) -> Iterator[str]:
         yield f"<details><summary>{escape(f'Past {name}')}</summary>\n\n{text}\n</details>\n"
 
 
-def _steps(machines: Iterable[Machine]) -> str:
-    head = ("machine", *(step.value for step in Step))
-    rows = [(each.label, *(each.steps.get(step, "not reached") for step in Step)) for each in machines]
+def _steps(machines: Sequence[Machine]) -> str:
+    known = {step.value: step for step in Step}
+    shown = reached({known[name]: result for name, result in each.steps.items() if name in known} for each in machines)
+    head = ("machine", *(step.value for step in shown))
+    rows = [(each.label, *(each.steps.get(step, "not reached") for step in shown)) for each in machines]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     return "\n".join([*lines, *(f"| {' | '.join(map(escape, row))} |" for row in rows)]) + "\n"
 

@@ -36,6 +36,10 @@ _CLASSES = {
         "(`state: present`, `creates:`), and what is there is too old."
     ),
     Class.BREAKS_BOTH: "Look at what the report says of fresh, and mend that first.",
+    Class.DROPS_REQUESTS: (
+        "The lines of the load say how many, when the first, and why. Reload instead of restarting, hold a package's "
+        "own restart back, and take away only what nothing serves any more."
+    ),
     Class.NOT_IDEMPOTENT: (
         "The report names the tasks, or what changed where no task said so. Let each look before it acts (a module "
         "instead of a command, `creates:`), or say with `changed_when:` when it changed something."
@@ -61,6 +65,9 @@ _STEPS = {
     Step.VERIFY: (
         "the tests of the verifier run, and what is broken by itself on a machine is looked for",
         "→ `tdi verdict --keep` leaves the machine of a failed test up.",
+    ),
+    Step.LOAD: (
+        "clients ask production for what it serves while the change is converged, where the project has a load.yml",
     ),
     Step.RECORD: ("the state of the whole machine is written down, to be compared",),
 }
@@ -170,11 +177,12 @@ def _witness(witness: Witness) -> Iterator[str]:
     yield f"→ {REMEDY}"
 
 
-def _path() -> Path | None:
-    """Where the comparison of the last verdict in this project is; None outside of a project."""
+def _paths() -> list[Path]:
+    """Where the comparisons of the last verdict in this project are, one for each past; none outside of a project."""
     with suppress(TdiError):
-        return kept_records.comparison_path(Project.find())
-    return None
+        first = kept_records.comparison_path(Project.find())
+        return [first, *sorted(first.parent.glob(f"{first.stem}-*{first.suffix}"))]
+    return []
 
 
 def _parsed(text: str) -> dict[str, Any]:
@@ -189,14 +197,14 @@ def _parsed(text: str) -> dict[str, Any]:
 
 
 class _Report:
-    """The comparison of the last verdict in this project; there may be none."""
+    """The comparison of a past in the last verdict in this project; there may be none."""
 
-    def __init__(self) -> None:
-        self.path = _path()
+    def __init__(self, path: Path) -> None:
+        self.path = path
         self.document = self._read()
 
     def _read(self) -> Mapping[str, Any]:
-        if self.path is None or not self.path.is_file():
+        if not self.path.is_file():
             return {}
         try:
             return _parsed(self.path.read_text(encoding="utf-8"))
@@ -227,7 +235,9 @@ class _Report:
         yield f"{one.kind}: {reference.KINDS[one.kind]}"
         yield f"Scope {one.scope}, object {one.key}, owner {one.owner}."
         yield f"→ {one.action}"
-        records = " ".join(str(self.path.with_name(f"{name}.json")) for name in _MACHINES) if self.path else "A B"
+        new, upgraded = _MACHINES
+        past = self.path.stem.removeprefix("same-state")
+        records = f"{self.path.with_name(f'{new}.json')} {self.path.with_name(f'{upgraded}{past}.json')}"
         yield f"→ Where it is meant: tdi state allow {one.id} --from {records}"
 
     @staticmethod
@@ -235,6 +245,15 @@ class _Report:
         yield reason or "an entry of the rules file"
         yield f"It took {count} in the last verdict."
         yield "→ It stands in the rules file under `allow:`. Where nothing needs it any more, the comparison fails."
+
+
+def _words_of_reports() -> dict[str, dict[str, Lines]]:
+    """What can be told of the last verdict's comparisons; of what several pasts have, that of the first is told."""
+    found: dict[str, dict[str, Lines]] = {}
+    for path in reversed(_paths()):
+        for kind, words in _Report(path).words().items():
+            found.setdefault(kind, {}).update(words)
+    return found
 
 
 def _meanings(word: str) -> list[tuple[str, str, Lines]]:
@@ -249,7 +268,7 @@ def _meanings(word: str) -> list[tuple[str, str, Lines]]:
     ]
     if found:
         return found
-    of_report = _Report().words()
+    of_report = _words_of_reports()
     known = {**vocabulary, **of_report}
     found = [
         (name, kind, lines)
@@ -283,7 +302,7 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     del ctx, param
     known = _vocabulary()
     with suppress(TdiError):
-        known |= _Report().words()
+        known |= _words_of_reports()
     return sorted({name for words in known.values() for name in words if name.startswith(incomplete)})
 
 

@@ -132,6 +132,16 @@ def container_facts(container: str) -> dict[str, Any]:
     return facts
 
 
+def address(container: str) -> str:
+    """The address of a running container on its network. Raises TdiError where it has none."""
+    found = container_facts(container)["NetworkSettings"]
+    networks = (each.get("IPAddress") for each in (found.get("Networks") or {}).values())
+    address = found.get("IPAddress") or next(filter(None, networks), None)
+    if not address:
+        raise TdiError(f"The container {container} has no address of its own.", "Leave `network_mode` out.")
+    return str(address)
+
+
 def image_of(container: str) -> str:
     """The id of the image that a container was made from. Raises TdiError where there is no such container."""
     return str(container_facts(container)["Image"])

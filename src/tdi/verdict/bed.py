@@ -15,6 +15,7 @@ from tdi.outside.pytest_run import TestOutcome, Verification
 from tdi.same_state.kept_records import Found, Wrote
 from tdi.state.compare import Comparison
 from tdi.state.plan import Plan
+from tdi.verdict.outcome import Ended
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,13 @@ class Tests(Protocol):
         """Test and record machines, and with `compare` compare the upgraded ones with the new one."""
 
 
+class Loading(Protocol):
+    """Clients that ask a machine in production for what it serves."""
+
+    def stop(self, machine: Machine) -> Ended | None:
+        """End the load on a machine and say what came of it; None where there is none on this one."""
+
+
 class Bed(Witness, Protocol):
     """Everything that the steps of a verdict act through."""
 
@@ -102,6 +110,9 @@ class Bed(Witness, Protocol):
 
     def converging(self) -> AbstractContextManager[Playbook]:
         """One Ansible for both converges of all machines."""
+
+    def loading(self) -> AbstractContextManager[Loading]:
+        """The load that the project declares, on production as it is by default. Raises TdiError where none answers."""
 
     def testing(self) -> AbstractContextManager[Tests]:
         """One pytest for the tests of all machines."""

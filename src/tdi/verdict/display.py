@@ -20,7 +20,7 @@ from tdi.same_state.kept_records import Found
 from tdi.state.compare import Result as SameState
 from tdi.state.reports import amount, terminal
 from tdi.verdict import durations
-from tdi.verdict.outcome import MEANINGS, OF, PRODUCTION, Class, Result, Step, Verdict, past_of
+from tdi.verdict.outcome import MEANINGS, OF, PRODUCTION, Class, Result, Step, Verdict, past_of, reached
 
 _STYLES = {Result.PASS: "green", Result.FAIL: "bold red", Result.ERROR: "bold yellow"}
 
@@ -148,11 +148,12 @@ def show(verdict: Verdict, artifacts: Path, title: str = "") -> None:
 def _show_steps(verdict: Verdict, title: str) -> None:
     table = Table(title=Text(printable(title)) if title else None, title_justify="left", box=None, pad_edge=False)
     table.add_column("machine")
-    for step in Step:
+    steps = reached(machine.steps for machine in verdict.machines.values())
+    for step in steps:
         table.add_column(step.value)
     for name, machine in verdict.machines.items():
         cells = [
-            Text("-", style="dim") if step not in machine.steps else _cell(machine.steps[step].result) for step in Step
+            Text("-", style="dim") if step not in machine.steps else _cell(machine.steps[step].result) for step in steps
         ]
         table.add_row(name, *cells)
     out.print(table)

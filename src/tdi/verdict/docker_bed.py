@@ -16,12 +16,13 @@ from tdi.errors import TdiError
 from tdi.images import base_image, production
 from tdi.images.base_image import BaseImage
 from tdi.images.production import ProductionImage
+from tdi.load import declared, running
 from tdi.machines import lifecycle
 from tdi.machines.machine import Machine, Part
 from tdi.machines.manifest import Manifest, in_force
 from tdi.machines.run import Run
 from tdi.molecule import playing, scenario
-from tdi.molecule.pasts import Past
+from tdi.molecule.pasts import DEFAULT, Past
 from tdi.outside import ansible, docker, git, pytest_run
 from tdi.outside.files import write_atomically
 from tdi.project import SOURCES, Project, kept
@@ -33,7 +34,7 @@ from tdi.state.finding import Finding, Names
 from tdi.state.record import RecordFile
 from tdi.state.varying.apart import may_come_of_a_boot, may_vary
 from tdi.verdict.bed import Images
-from tdi.verdict.outcome import OF, PRODUCTION
+from tdi.verdict.outcome import OF, PRODUCTION, Ended, Result
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,23 @@ class _Tests:
     ) -> pytest_run.Verification:
         variables = {} if compare else {"TDI_COMPARE": LATER}
         return self.ready.verify([machine.name for machine in machines], variables, observe)
+
+
+@dataclass(frozen=True)
+class _Loading:
+    """The clients of the project, on the machine whose production they know."""
+
+    machine: Machine | None = None
+    load: running.Load | None = None
+
+    def stop(self, machine: Machine) -> Ended | None:
+        if self.load is None or machine != self.machine:
+            return None
+        came = self.load.stop()
+        lost = [each.line() for each in came if each.lost]
+        if lost:
+            return Ended(Result.FAIL, "\n".join(["requests were lost while the change was converged:", *lost]))
+        return Ended(Result.PASS)
 
 
 class DockerBed:
@@ -205,6 +223,17 @@ class DockerBed:
 
         with ThreadPoolExecutor() as pool:
             return dict(zip((machine.name for machine in checking), pool.map(check, checking), strict=True))
+
+    @contextmanager
+    def loading(self) -> Iterator[_Loading]:
+        clients = declared.clients(self._project)
+        mine = [machine for machine, past in self._pasts.items() if past.name == DEFAULT and machine in self.machines]
+        if not clients or not mine:
+            yield _Loading()
+            return
+        (machine,) = mine
+        with running.running(clients, docker.address(machine.name)) as load:
+            yield _Loading(machine, load)
 
     @contextmanager
     def testing(self) -> Iterator[_Tests]:

@@ -1,6 +1,6 @@
 """The verdict: what happened to each machine, and the class that follows from it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -40,6 +40,7 @@ class Class(StrEnum):
     BREAKS_NEW = "breaks-new"
     BREAKS_PROVISIONED = "breaks-provisioned"
     BREAKS_BOTH = "breaks-both"
+    DROPS_REQUESTS = "drops-requests"
     NOT_IDEMPOTENT = "not-idempotent"
     DRIFT = "drift"
     COULD_NOT_RUN = "could-not-run"
@@ -50,6 +51,7 @@ MEANINGS = {
     Class.BREAKS_NEW: "a new server does not work; production does",
     Class.BREAKS_PROVISIONED: "a new server works; production does not",
     Class.BREAKS_BOTH: "neither a new server nor production works",
+    Class.DROPS_REQUESTS: "both work, but production lost requests while it was upgraded",
     Class.NOT_IDEMPOTENT: "both work, but a second run fails or changes something again",
     Class.DRIFT: "both work, but they do not end in the same state",
     Class.COULD_NOT_RUN: "nothing was found out about the change",
@@ -62,6 +64,8 @@ class Step(StrEnum):
 
     CREATE = "create"
     CONVERGE = "converge"
+    LOAD = "load"
+    """Only of a machine in production, where the project declares a load."""
     IDEMPOTENCE = "idempotence"
     VERIFY = "verify"
     RECORD = "record"
@@ -116,8 +120,9 @@ class MachineOutcome:
 
     @property
     def works(self) -> bool:
-        """Whether the machine works, idempotent or not."""
-        return all(result is Result.PASS for step, result in self.results.items() if step is not Step.IDEMPOTENCE)
+        """Whether the machine works in the end, idempotent or not, and whether requests were lost on the way or not."""
+        aside = {Step.IDEMPOTENCE, Step.LOAD}
+        return all(result is Result.PASS for step, result in self.results.items() if step not in aside)
 
     @property
     def idempotent(self) -> bool:
@@ -139,6 +144,12 @@ def _of_the_contract() -> dict[str, MachineOutcome]:
     return {"fresh": MachineOutcome(Part.NEW), "upgrade": MachineOutcome(Part.UPGRADED)}
 
 
+def reached(results: Iterable[Mapping[Step, Any]]) -> list[Step]:
+    """The steps to show: all of them, and that of the load where a machine has one."""
+    loaded = any(Step.LOAD in each for each in results)
+    return [step for step in Step if loaded or step is not Step.LOAD]
+
+
 @dataclass(frozen=True)
 class Trouble:
     """What kept the test bed from finding anything out, and what to do about it."""
@@ -156,7 +167,8 @@ class OfPast:
 
 
 _WORST_FIRST = (
-    *(Class.BREAKS_BOTH, Class.BREAKS_NEW, Class.BREAKS_PROVISIONED, Class.NOT_IDEMPOTENT, Class.DRIFT),
+    *(Class.BREAKS_BOTH, Class.BREAKS_NEW, Class.BREAKS_PROVISIONED, Class.DROPS_REQUESTS),
+    *(Class.NOT_IDEMPOTENT, Class.DRIFT),
     *(Class.COULD_NOT_RUN, Class.PASS),
 )
 """Which class several pasts have together: what one of them shows holds, whether another could be run or not."""
@@ -231,6 +243,8 @@ class Verdict:
             return Class.BREAKS_BOTH if breaks_new else Class.BREAKS_PROVISIONED
         if breaks_new:
             return Class.BREAKS_NEW
+        if any(machine.results.get(Step.LOAD) is Result.FAIL for machine in self.machines.values()):
+            return Class.DROPS_REQUESTS
         if not all(machine.idempotent for machine in self.machines.values()):
             return Class.NOT_IDEMPOTENT
         return {

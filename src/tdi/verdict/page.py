@@ -19,7 +19,7 @@ from tdi.state.finding import Finding
 from tdi.state.reports import amount, examples, printable, varying
 from tdi.state.reports.html import style
 from tdi.state.varying.taken import REMEDY, Varying
-from tdi.verdict.outcome import MEANINGS, Class, MachineOutcome, Result, Step, Verdict, past_of
+from tdi.verdict.outcome import MEANINGS, Class, MachineOutcome, Result, Verdict, past_of, reached
 
 NAME = "verdict.html"
 """The file below the artifacts."""
@@ -130,10 +130,11 @@ def _header(verdict: Verdict, title: str) -> Iterator[str]:
 
 def _machines(machines: Mapping[str, MachineOutcome]) -> Iterator[str]:
     yield '<h2>Machines and steps</h2>\n<div class="wide"><table class="steps"><thead><tr><th scope="col">machine</th>'
-    yield "".join(f'<th scope="col">{step.value}</th>' for step in Step)
+    steps = reached(machine.steps for machine in machines.values())
+    yield "".join(f'<th scope="col">{step.value}</th>' for step in steps)
     yield "</tr></thead><tbody>"
     for label, machine in machines.items():
-        cells = "".join(_cell(machine.results.get(step)) for step in Step)
+        cells = "".join(_cell(machine.results.get(step)) for step in steps)
         yield f'<tr><th scope="row">{_text(label)}</th>{cells}</tr>'
     yield "</tbody></table></div>"
 

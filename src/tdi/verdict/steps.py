@@ -16,7 +16,7 @@ from tdi.outside import ansible
 from tdi.same_state import kept_records
 from tdi.same_state.kept_records import Found
 from tdi.verdict import judge
-from tdi.verdict.bed import Bed, Playbook, Tests
+from tdi.verdict.bed import Bed, Loading, Playbook, Tests
 from tdi.verdict.display import Display
 from tdi.verdict.outcome import Ended, MachineOutcome, Result, Step, Verdict
 
@@ -83,16 +83,17 @@ def take(bed: Bed, display: Display, verdict: Verdict) -> None:
             bed.start()
         with bed.converging() as playbook:
             _boot(trial)
-            playbook.begin()
-            with bed.testing() as tests:
-                passes = _converge(trial, playbook)
-                working = trial.working
-                if working:
-                    _verify(trial, working, tests, passes)
-                    for machine in working:
-                        for second in passes[machine.name][1:]:
-                            _compare_with_second_run(trial, machine, second)
-                    _plan(trial)
+            with bed.loading() as load:
+                playbook.begin()
+                with bed.testing() as tests:
+                    passes = _converge(trial, playbook, load)
+                    working = trial.working
+                    if working:
+                        _verify(trial, working, tests, passes)
+                        for machine in working:
+                            for second in passes[machine.name][1:]:
+                                _compare_with_second_run(trial, machine, second)
+                        _plan(trial)
         verdict.trouble = judge.trouble(verdict, bed.machines, bed)
 
 
@@ -112,15 +113,20 @@ def _boot(trial: _Trial) -> None:
         _at_once(ready, trial.bed.machines)
 
 
-def _converge(trial: _Trial, playbook: Playbook) -> dict[str, list[ansible.Pass]]:
+def _converge(trial: _Trial, playbook: Playbook, load: Loading) -> dict[str, list[ansible.Pass]]:
     """Follow both converges of the machines; what they are after the first one is recorded in between.
 
     Returns the passes of each machine, by its container.
     """
     trial.display.step(Step.CONVERGE)
     once: set[str] = set()
+    loaded: dict[str, Ended] = {}
 
     def record(machine: Machine) -> None:
+        # Before it is recorded: connections of clients keep what was replaced alive.
+        came = load.stop(machine)
+        if came:
+            loaded[machine.label] = came
         if trial.bed.trouble(machine) is None:
             trial.bed.record(machine, kept_records.CONVERGED)
 
@@ -142,7 +148,8 @@ def _converge(trial: _Trial, playbook: Playbook) -> dict[str, list[ansible.Pass]
     for outcome in outcomes:
         mine = [machine for machine in trial.bed.machines if machine.name in outcome.passes]
         for label, steps in judge.converge(outcome, mine, trial.bed).items():
-            trial.verdict.machines[label].steps |= steps
+            of_load = {Step.LOAD: loaded[label]} if label in loaded else {}
+            trial.verdict.machines[label].steps |= {Step.CONVERGE: steps[Step.CONVERGE], **of_load, **steps}
     return passes
 
 
