@@ -1,10 +1,12 @@
 """Names of repositories, and what Debian's registry cannot show: indexes, and being asked what refers to an image."""
 
+import base64
 import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -89,6 +91,9 @@ class Served:
     headers: dict[str, str] = field(default_factory=dict)
     port: int = 0
     written: list[str] = field(default_factory=list)
+    asks_for_tokens: bool = False
+    seen: list[tuple[str, str]] = field(default_factory=list)
+    """The path and the credentials of each request."""
 
     def manifest(self, reference: str, document: dict[str, Any], media_type: str) -> str:
         content = registry.encoded(document)
@@ -106,7 +111,17 @@ def served() -> Iterator[Served]:
         def _answer(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             self.rfile.read(length)
-            where = self.path.partition("?")[0]
+            where, _, asked = self.path.partition("?")
+            made.seen.append((where, self.headers.get("Authorization", "")))
+            if where == "/token":
+                self._say(200, json.dumps({"token": "for-push" if "push" in asked else "for-pull"}).encode())
+                return
+            needs = "for-pull" if self.command in {"GET", "HEAD"} else "for-push"
+            if made.asks_for_tokens and self.headers.get("Authorization", "") != f"Bearer {needs}":
+                scope = "pull" if needs == "for-pull" else "pull,push"
+                realm = f'Bearer realm="http://127.0.0.1:{made.port}/token",service="x",scope="repository:web:{scope}"'
+                self._say(401, b"{}", {"Www-Authenticate": realm})
+                return
             written = self.command in {"POST", "PUT"}
             code, media_type, content = made.answers.get(where, (201 if written else 404, "application/json", b""))
             if written:
@@ -122,6 +137,13 @@ def served() -> Iterator[Served]:
                 self.wfile.write(content)
 
         do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _answer  # noqa: N815 (the names that the server calls)
+
+        def _say(self, code: int, content: bytes, headers: dict[str, str] | None = None) -> None:
+            self.send_response(code)
+            for key, value in {"Content-Length": str(len(content)), **(headers or {})}.items():
+                self.send_header(key, value)
+            self.end_headers()
+            self.wfile.write(content)
 
         def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
             pass
@@ -209,3 +231,21 @@ def test_a_manifest_that_is_none_is_an_error(served: Served, where: Registry, co
     served.answers["/v2/web/manifests/production"] = (200, registry.MANIFEST, content)
     with pytest.raises(TdiError, match="is damaged: it is no JSON"):
         published.current(where)
+
+
+def test_a_token_that_was_for_reading_is_replaced_for_writing(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The credentials go to whoever makes tokens, and nowhere else."""
+    served.asks_for_tokens = True
+    host = f"127.0.0.1:{served.port}"
+    inline = base64.b64encode(b"me:secret").decode()
+    (tmp_path / "config.json").write_text(json.dumps({"auths": {host: {"auth": inline}}}), encoding="utf-8")
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    served.manifest("production", IMAGE, registry.MANIFEST)
+    where = Registry(registry.parse(f"{host}/web"))
+    assert where.manifest("production")
+    where.put(registry.encoded(IMAGE), registry.MANIFEST, "x")
+    assert where.manifest("production")
+    assert "/v2/web/manifests/x" in served.written
+    assert {path for path, said in served.seen if said.startswith("Basic")} == {"/token"}

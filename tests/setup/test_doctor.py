@@ -136,3 +136,17 @@ def test_what_the_kernel_of_the_host_lacks_is_said_and_no_hindrance(
     assert ended.code == 0
     assert all(words in found["kernel"]["found"] for words in said), found["kernel"]
     assert ("no " in found["kernel"]["found"]) == (said[0].startswith("no "))
+
+
+@pytest.mark.usefixtures("host")
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [("me:secret@example.org/web", "holds credentials"), ("127.0.0.1:1/web", "it refuses connections")],
+)
+def test_a_registry_that_cannot_be_used_is_listed(examined, monkeypatch: pytest.MonkeyPatch, name: str, found: str):
+    monkeypatch.setenv("TDI_REGISTRY", name)
+    ended, rows = examined()
+    assert ended.code == 2
+    assert not rows["registry"]["met"]
+    assert found in rows["registry"]["found"]
+    assert "secret" not in str(rows)

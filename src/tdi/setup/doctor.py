@@ -14,10 +14,11 @@ from rich.text import Text
 
 from tdi.content import history
 from tdi.errors import TdiError
-from tdi.images import platforms
+from tdi.images import platforms, published
 from tdi.machines import kernel
 from tdi.molecule import playing, scenario
 from tdi.outside import ansible, apt, docker, process
+from tdi.outside.registry import Registry
 from tdi.outside.screen import out
 from tdi.project import Project
 
@@ -158,7 +159,21 @@ def _project() -> list[Requirement]:
         found.append(Requirement("production", met=True, found=before.reason))
     except TdiError as error:
         found.append(Requirement("production", met=False, found=error.what, remedy=error.remedy))
-    return [*found, _artifacts(project)]
+    return [*found, *_registry(project), _artifacts(project)]
+
+
+def _registry(project: Project) -> list[Requirement]:
+    """Whether the registry of production images answers and lets us in, where the project has one."""
+    try:
+        if not project.registry:
+            return []
+        table = platforms.load()
+        where = Registry(published.repository(project, (platforms.wanted(table) or table.by_name[table.default]).name))
+        production = published.current(where)
+    except TdiError as error:
+        return [Requirement("registry", met=False, found=error.what, remedy=error.remedy)]
+    text = production.called if production else "nothing is published yet"
+    return [Requirement("registry", met=True, found=f"{where.repository}, {text}")]
 
 
 def _required(project: Project) -> Requirement:

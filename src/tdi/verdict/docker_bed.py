@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import Any
 
+from tdi.content import history
 from tdi.content.history import Before
 from tdi.errors import TdiError
 from tdi.images import base_image, production, published
@@ -23,9 +24,9 @@ from tdi.machines.manifest import Manifest, in_force
 from tdi.machines.run import Run
 from tdi.molecule import playing, scenario
 from tdi.molecule.pasts import DEFAULT, Past
-from tdi.outside import ansible, docker, git, pytest_run
+from tdi.outside import ansible, docker, pytest_run
 from tdi.outside.files import write_atomically
-from tdi.project import SOURCES, Project, kept
+from tdi.project import Project, kept
 from tdi.same_state import comparing, kept_records, new_machines
 from tdi.settings import LATER
 from tdi.state import plan
@@ -138,10 +139,8 @@ class DockerBed:
         return Images(base.platform, provenance, why)
 
     def _revision(self) -> str:
-        """The commit that is under test; none where the tree is another one."""
-        root = self._project.root
-        head = git.commit(root, "HEAD") if git.top(root) else None
-        return head if head and not git.is_dirty(root, SOURCES) else ""
+        """The commit that is under test; none where the tree is another one: the tests in it count, too."""
+        return history.checked_out(self._project) or ""
 
     def _image_of(self, base: BaseImage, past: Past) -> ProductionImage | TdiError:
         """The image of a past, or why there is none: the others are of use all the same."""
