@@ -40,6 +40,9 @@ def verdict(fresh: dict[Step, Result], upgrade: dict[Step, Result], same_state: 
         (WORKS, CHANGES_AGAIN, DIFFERENT, Class.NOT_IDEMPOTENT, 1),
         (CHANGES_AGAIN, BREAKS, UNKNOWN, Class.BREAKS_PROVISIONED, 1),
         (WORKS, WORKS, DIFFERENT, Class.DRIFT, 1),
+        (WORKS, {**WORKS, Step.LOAD: FAIL}, SAME, Class.DROPS_REQUESTS, 1),
+        (WORKS, {**CHANGES_AGAIN, Step.LOAD: FAIL}, DIFFERENT, Class.DROPS_REQUESTS, 1),
+        (WORKS, {**BREAKS_A_TEST, Step.LOAD: FAIL}, SAME, Class.BREAKS_PROVISIONED, 1),
         (WORKS, WORKS, UNKNOWN, Class.COULD_NOT_RUN, 2),
         (TROUBLE, WORKS, UNKNOWN, Class.COULD_NOT_RUN, 2),
         (BREAKS, TROUBLE, UNKNOWN, Class.COULD_NOT_RUN, 2),
@@ -74,6 +77,8 @@ def test_every_class_of_the_contract_is_there():
         "not-idempotent",
         "drift",
         "could-not-run",
+        # Joined the contract with the load, which a project declares.
+        "drops-requests",
     }
 
 
