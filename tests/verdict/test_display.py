@@ -36,7 +36,7 @@ def passed() -> Verdict:
 def test_a_pass_shows_both_machines_the_class_and_where_the_rest_is(shown: Callable[..., str]):
     text = shown(passed())
     lines = text.splitlines()
-    assert lines[0].split() == ["machine", *(step.value for step in Step)]
+    assert lines[0].split() == ["machine", *(step.value for step in Step if step is not Step.LOAD)]
     assert lines[1].split() == ["fresh", *["pass"] * 5]
     assert lines[2].split() == ["upgrade", *["pass"] * 5]
     assert "same state: yes" in lines
@@ -185,3 +185,14 @@ def test_where_each_past_comes_from_is_said_before(capsys: pytest.CaptureFixture
     assert "Production: tdi-production:a (1234567, the tip of main)" in said
     assert "Production (old): tdi-production:b (7654321, past old: the release 1.0.0)" in said
     assert "about 20 s" in said
+
+
+def test_a_load_has_a_column_where_a_machine_has_one(shown: Callable[..., str]):
+    verdict = passed()
+    said = "requests were lost while the change was converged:\na page: 3 of 700 lost, the first after 2.1 s; 3 times refused"
+    verdict.machines["upgrade"].steps[Step.LOAD] = Ended(Result.FAIL, said)
+    lines = shown(verdict).splitlines()
+    assert lines[0].split() == ["machine", *(step.value for step in Step)]
+    assert lines[1].split() == ["fresh", "pass", "pass", "-", "pass", "pass", "pass"]
+    assert "  a page: 3 of 700 lost, the first after 2.1 s; 3 times refused" in lines
+    assert any(line.startswith("verdict: drops-requests — ") for line in lines)
