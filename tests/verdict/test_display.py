@@ -189,10 +189,11 @@ def test_where_each_past_comes_from_is_said_before(capsys: pytest.CaptureFixture
 
 def test_a_load_has_a_column_where_a_machine_has_one(shown: Callable[..., str]):
     verdict = passed()
-    said = "requests were lost while the change was converged:\na page: 3 of 700 lost, the first after 2.1 s; 3 times refused"
+    told = "a page: 3 of 700 lost, the first after 2.1 s; 3 times refused"
+    said = f"requests were lost while the change was converged:\n{told}"
     verdict.machines["upgrade"].steps[Step.LOAD] = Ended(Result.FAIL, said)
     lines = shown(verdict).splitlines()
     assert lines[0].split() == ["machine", *(step.value for step in Step)]
     assert lines[1].split() == ["fresh", "pass", "pass", "-", "pass", "pass", "pass"]
-    assert "  a page: 3 of 700 lost, the first after 2.1 s; 3 times refused" in lines
+    assert f"  {told}" in lines
     assert any(line.startswith("verdict: drops-requests — ") for line in lines)
