@@ -220,9 +220,10 @@ def test_a_registry_that_deletes_nothing_says_how_it_would(served: Served, where
 
 
 def test_what_the_registry_says_of_a_failure_is_told(served: Served, where: Registry):
-    said = {"errors": [{"code": "UNKNOWN", "message": "unknown error", "detail": {"Err": "no space left on device"}}]}
+    detail = {"DriverName": "filesystem", "Enclosed": {"Op": "mkdir", "Path": "/data", "Err": 28}}
+    said = {"errors": [{"code": "UNKNOWN", "message": "unknown error", "detail": detail}]}
     served.answers["/v2/web/manifests/x"] = (500, "application/json", json.dumps(said).encode())
-    with pytest.raises(TdiError, match=r"unknown error: no space left on device \(500\)"):
+    with pytest.raises(TdiError, match=r"unknown error: No space left on device \(500\)"):
         where.put(b"{}", registry.MANIFEST, "x")
 
 

@@ -511,15 +511,19 @@ def _reason(answer: "requests.Response") -> str:
     try:
         errors = answer.json()["errors"]
         first = errors[0]
-        said = [str(first.get("message") or first.get("code"))]
-        detail = first.get("detail")
-        if isinstance(detail, dict):
-            said += [str(value) for value in detail.values() if isinstance(value, str)]
-        elif detail:
-            said.append(json.dumps(detail)[:200])
+        said = [str(first.get("message") or first.get("code")), *_details(first.get("detail"))]
         return f"{': '.join(said)} ({answer.status_code})"
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         return f"{answer.status_code} {answer.reason}"
+
+
+def _details(said: Any) -> list[str]:
+    """What a registry says besides, in short: words, and the numbers that a system has for what went wrong."""
+    if isinstance(said, dict):
+        errors = [os.strerror(value) for key, value in said.items() if key == "Err" and isinstance(value, int)]
+        inner = [each for value in said.values() if isinstance(value, dict) for each in _details(value)]
+        return errors + inner or [value for value in said.values() if isinstance(value, str)][:2]
+    return [str(said)[:200]] if said else []
 
 
 def as_time(seconds: float) -> str:
