@@ -129,8 +129,7 @@ def served() -> Iterator[Served]:
             self.send_response(code)
             self.send_header("Content-Type", media_type)
             self.send_header("Content-Length", str(len(content)))
-            self.send_header("Location", "/v2/web/blobs/uploads/1")
-            for key, value in made.headers.items():
+            for key, value in {"Location": "/v2/web/blobs/uploads/1", **made.headers}.items():
                 self.send_header(key, value)
             self.end_headers()
             if self.command != "HEAD":
@@ -220,9 +219,10 @@ def test_a_registry_that_deletes_nothing_says_how_it_would(served: Served, where
 
 
 def test_what_the_registry_says_of_a_failure_is_told(served: Served, where: Registry):
-    said = {"errors": [{"code": "UNKNOWN", "message": "unknown error", "detail": {"Err": "no space left on device"}}]}
+    detail = {"DriverName": "filesystem", "Enclosed": {"Op": "mkdir", "Path": "/data", "Err": 28}}
+    said = {"errors": [{"code": "UNKNOWN", "message": "unknown error", "detail": detail}]}
     served.answers["/v2/web/manifests/x"] = (500, "application/json", json.dumps(said).encode())
-    with pytest.raises(TdiError, match=r"unknown error: no space left on device \(500\)"):
+    with pytest.raises(TdiError, match=r"unknown error: No space left on device \(500\)"):
         where.put(b"{}", registry.MANIFEST, "x")
 
 
@@ -249,3 +249,12 @@ def test_a_token_that_was_for_reading_is_replaced_for_writing(
     assert where.manifest("production")
     assert "/v2/web/manifests/x" in served.written
     assert {path for path, said in served.seen if said.startswith("Basic")} == {"/token"}
+
+
+def test_an_upload_that_the_registry_does_not_take_is_told_in_its_words(served: Served, where: Registry):
+    detail = {"DriverName": "filesystem", "Enclosed": {"Op": "mkdir", "Path": "/data", "Err": 28}}
+    said = {"errors": [{"code": "UNKNOWN", "message": "unknown error", "detail": detail}]}
+    served.answers["/v2/web/blobs/uploads/"] = (500, "application/json", json.dumps(said).encode())
+    served.headers = {"Location": ""}
+    with pytest.raises(TdiError, match=r"could not take what it was sent: .*No space left on device"):
+        where.upload(b"x", registry.EMPTY)

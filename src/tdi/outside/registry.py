@@ -324,7 +324,11 @@ class Registry:
         except requests.exceptions.RequestException as error:
             raise self._unreachable(error) from None
         except (ValueError, AttributeError, KeyError):
-            # oras says so where it has no credentials, or the registry wants some that it does not understand.
+            # oras says so where it cannot go on: what the registry answered last says why. Where that is nothing, oras
+            # had no credentials, or none of a kind that the registry wants.
+            last = getattr(self._client, "answered", None)
+            if last is not None:
+                self._check(last, "take what it was sent")
             raise self._refused("use it") from None
 
     def _check(self, answer: "requests.Response", what: str) -> None:
@@ -420,6 +424,7 @@ def _client(*, insecure: bool, trusted: str | bool, backend: str) -> "Client":
 
         def do_request(self, url: str, method: str = "GET", *words: Any, **named: Any) -> "requests.Response":
             """Make a request; one that nothing answered is made again, and so is one whose token was for less."""
+            self.answered: requests.Response | None = None
             for pause in (*_AGAIN, None):
                 try:
                     answer = once(self, url, method, *words, **named)
@@ -436,6 +441,7 @@ def _client(*, insecure: bool, trusted: str | bool, backend: str) -> "Client":
                         key: value for key, value in (named.get("headers") or {}).items() if key != "Authorization"
                     }
                     answer = once(self, url, method, *words, **named)
+                self.answered = answer
                 return answer  # type: ignore[no-any-return]
             raise AssertionError
 
@@ -511,15 +517,19 @@ def _reason(answer: "requests.Response") -> str:
     try:
         errors = answer.json()["errors"]
         first = errors[0]
-        said = [str(first.get("message") or first.get("code"))]
-        detail = first.get("detail")
-        if isinstance(detail, dict):
-            said += [str(value) for value in detail.values() if isinstance(value, str)]
-        elif detail:
-            said.append(json.dumps(detail)[:200])
+        said = [str(first.get("message") or first.get("code")), *_details(first.get("detail"))]
         return f"{': '.join(said)} ({answer.status_code})"
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         return f"{answer.status_code} {answer.reason}"
+
+
+def _details(said: Any) -> list[str]:
+    """What a registry says besides, in short: words, and the numbers that a system has for what went wrong."""
+    if isinstance(said, dict):
+        errors = [os.strerror(value) for key, value in said.items() if key == "Err" and isinstance(value, int)]
+        inner = [each for value in said.values() if isinstance(value, dict) for each in _details(value)]
+        return errors + inner or [value for value in said.values() if isinstance(value, str)][:2]
+    return [str(said)[:200]] if said else []
 
 
 def as_time(seconds: float) -> str:

@@ -238,7 +238,7 @@ def _pushed(where: Registry, image: str) -> str:
                 time.sleep(pause)
                 continue
             # The engine's words say what it tried, not why the registry did not let it: that is asked here.
-            Registry(where.repository).tags()
+            Registry(where.repository).upload(registry.encoded({"tried": time.time()}), registry.EMPTY)
             raise TdiError(
                 error.what, "Production is what it was. Look at the registry's log and its disk, and run it again."
             ) from None
