@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Activated or not, the tools of the checkout's own environment are the ones that are used.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo test bench role setup environment pins lint unit scenarios changes releases clean
+.PHONY: help demo test bench role setup environment pins lint unit scenarios changes nightly releases clean
 
 help: ## what there is to do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -22,7 +22,7 @@ demo: setup ## the main job: the verdict for the checked-out role, from nothing
 test: setup ## everything: lint, unit tests, both scenarios, the kept changes
 	@tox
 
-lint unit scenarios changes releases: setup ## one part of `make test`
+lint unit scenarios changes nightly releases: setup ## one part of `make test`
 	@tox -e $@
 
 bench: setup ## speed, side by side: verdicts with stock Molecule and the raw floor, records with b2sum, aide and mtree

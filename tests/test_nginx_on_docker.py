@@ -20,7 +20,7 @@ from tdi.molecule import scenario
 from tdi.outside import docker
 from tdi.project import Project
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.nightly]
 
 WEBSITE = {"name": "website", "page": "first\n"}
 FORMER = """

@@ -152,16 +152,10 @@ def test_every_make_target_exists() -> None:
     assert called <= targets
 
 
-COMING = {("production", "publish")}
-"""Commands that are on their way."""
-
-
 def test_every_tdi_command_is_understood() -> None:
     called = [words[1:] for words in commands("tdi")]
     assert {"state", "verdict", "production"} <= {words[0] for words in called}
     for words in called:
-        if tuple(words[:2]) in COMING:
-            continue
         command: click.Command = cli.cli
         while isinstance(command, click.Group):
             name = words.pop(0)

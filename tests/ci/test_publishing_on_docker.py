@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,7 @@ import pytest
 import yaml
 from runners import ROOT
 
-pytestmark = [
-    pytest.mark.docker,
-    pytest.mark.skipif(not find_spec("tdi.commands.production.publish"), reason="tdi production publish is not there"),
-]
+pytestmark = [pytest.mark.docker, pytest.mark.nightly]
 
 PLATFORM = os.environ.get("TDI_PLATFORM") or "debian-13"
 

@@ -17,7 +17,7 @@ from conftest import ROOT
 from tdi.images import base_image
 from tdi.project import Project
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.nightly]
 
 SHIM = """\
 #!/bin/sh
