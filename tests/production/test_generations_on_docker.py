@@ -91,6 +91,8 @@ def test_what_is_pulled_is_what_was_upgraded(five: Five):
 def test_layers_stay_bounded_and_the_image_stays_what_it_was(five: Five):
     layers = [each["layers"] for each in five.said]
     assert max(layers) <= MOST_LAYERS
+    named = {image["name"] for each in five.said for image in docker.images(f"tdi.revision={each['revision']}")}
+    assert not [name for name in named if name.startswith(("tdi-flat:", "tdi-published:"))]
     flattened = [each for each in five.said if each["flattened"]]
     assert [each["layers"] for each in flattened] == [1] * len(flattened)
     assert flattened

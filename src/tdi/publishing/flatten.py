@@ -51,10 +51,14 @@ def bounded(project: Project, upgrade: Scenario, image: str, directory: Path) ->
     found = _differences(project, upgrade, image, record, other, directory)
     if found.result is Result.SAME:
         return Bounded(flat, other, flattened=True)
-    docker.remove_image(flat)
     what = "; ".join(finding.why for finding in found.findings[:_SHOWN]) or "not everything could be recorded"
     say(f"It keeps its {layers} layers, for as one it would not be the same: {what}")
     return Bounded(image, record)
+
+
+def name_of(run_id: str) -> str:
+    """What an image of one layer is called in a run, whose end takes the name away."""
+    return f"tdi-flat:{run_id}"
 
 
 def booted(project: Project, upgrade: Scenario, image: str, file: Path) -> Path:
@@ -79,10 +83,10 @@ def _differences(
 
 
 def _flattened(image: str, directory: Path) -> str:
-    """An image of one layer with the files and the settings of `image`; its id."""
+    """An image of one layer with the files and the settings of `image`; its name."""
     config: dict[str, Any] = docker.image_facts(image)["Config"]
     run_id = lifecycle.this_run()
-    name = f"tdi-flat:{run_id}-{lifecycle.new_run_id()}"
+    name = name_of(run_id)
     files = f"{name}-files"
     container = name.replace(":", "-")
     docker.create(container, image, lifecycle.labels(run_id))
@@ -91,7 +95,8 @@ def _flattened(image: str, directory: Path) -> str:
         with tempfile.TemporaryDirectory(dir=directory) as context:
             dockerfile = Path(context) / "Dockerfile"
             dockerfile.write_text(f"FROM {files}\n{_instructions(config)}", encoding="utf-8")
-            return docker.build(Path(context), dockerfile, name, {}, {}, directory / "flatten.log")
+            docker.build(Path(context), dockerfile, name, {}, {}, directory / "flatten.log")
+            return name
     finally:
         docker.remove([container])
         docker.remove_image(files)

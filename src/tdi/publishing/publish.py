@@ -202,7 +202,6 @@ def _push(
     say(f"Taking production through {revision[:12]}")
     log = project.artifacts / "publish.log"
     image = provisioning.provision(parent.image, base, upgrade, what, log, name, {"tdi.base": stands_on})
-    made = flatten.Bounded(image, log)
     try:
         say("Booting the new production, to record it")
         made = flatten.bounded(project, upgrade, image, run.directory)
@@ -221,9 +220,8 @@ def _push(
         # By its digest it is known from now on, as everybody else will know it.
         published.keep_record(project, published.pull(project, base, where, there).id, made.record)
     finally:
-        docker.remove_image(name)
-        if made.flattened:
-            docker.remove_image(made.image)
+        for of_this_run in (name, flatten.name_of(run.id)):
+            docker.remove_image(of_this_run)
     return there
 
 
