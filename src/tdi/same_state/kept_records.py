@@ -19,6 +19,7 @@ from tdi.state.compare import Result
 from tdi.state.finding import Finding
 from tdi.state.program import COLLECTOR
 from tdi.state.record import RecordFile
+from tdi.state.scopes.units import SYSTEMD
 from tdi.state.varying.taken import Varying
 
 BEFORE = "before"
@@ -91,7 +92,7 @@ def take_known(project: Project, machine: Machine, known: Path) -> bool:
                 return False
         file = path_of(project, machine.label, BEFORE)
         make_directory(file.parent)
-        runs = recording.runs(f"docker://{machine.name}", file.with_suffix(".runs"))
+        runs = recording.runs(f"docker://{machine.name}", file.with_suffix(".runs"), SYSTEMD.name)
         write_atomically(file, recording.with_meta(known, {"scenario": machine.scenario, "runs": runs}))
     except (TdiError, OSError):
         return False

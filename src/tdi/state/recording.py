@@ -151,13 +151,13 @@ def record(
         raise
 
 
-def runs(target: str, scratch: Path) -> dict[str, Any]:
-    """Which run of each service of `target` this is, as a record has it; `scratch` is written, and gone afterwards.
+def runs(target: str, scratch: Path, scope: str) -> dict[str, Any]:
+    """Which run of each service of `target` this is, as a record of `scope` alone says it; `scratch` is gone afterwards.
 
     Raises TdiError as `record` does.
     """
     try:
-        with record(target, scratch, scopes=["systemd"]) as found:
+        with record(target, scratch, scopes=[scope]) as found:
             said: dict[str, Any] = found.meta.get("runs") or {}
     finally:
         scratch.unlink(missing_ok=True)
