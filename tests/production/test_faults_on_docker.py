@@ -21,7 +21,7 @@ from tdi.images.published import Generation
 from tdi.outside import docker, registry
 from tdi.outside.registry import Registry
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.nightly]
 
 
 @dataclass

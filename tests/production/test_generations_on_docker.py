@@ -16,7 +16,7 @@ from tdi.outside import docker, registry
 from tdi.project import Project
 from tdi.state.record import RecordFile
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.nightly]
 
 GENERATIONS = 5
 MOST_LAYERS = 5

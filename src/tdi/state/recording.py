@@ -152,7 +152,7 @@ def record(
 
 
 def runs(target: str, scratch: Path, scope: str) -> dict[str, Any]:
-    """Which run of each service of `target` this is, as a record of `scope` alone says it; `scratch` is gone afterwards.
+    """Which run of each service of `target` this is, as a record of `scope` says it; `scratch` is gone afterwards.
 
     Raises TdiError as `record` does.
     """
