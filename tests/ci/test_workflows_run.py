@@ -138,10 +138,11 @@ def test_the_first_images_are_published_by_hand(forge: Forge):
 def test_every_night_the_packages_of_the_day_and_what_takes_long_are_tried(forge: Forge):
     results = forge.runs("nightly.yml", "schedule")
     assert {job: set(ended) for job, ended in results.items()} == {
-        job: {"success"} for job in ("upstream", "changes", "packages")
+        job: {"success"} for job in ("upstream", "changes", "tests", "packages")
     }
     assert {call.environment["TDI_PLATFORM"] for call in forge.calls("tdi verdict")} == PLATFORMS
     assert {call.environment["TDI_PLATFORM"] for call in forge.calls("make changes")} == PLATFORMS
+    assert len(forge.calls("make nightly")) == 1
     benchmark = "python benchmarks/precision.py --packages --platform debian-13 --keep-records artifacts/packages"
     assert [call.words for call in forge.calls(benchmark)] == [benchmark]
 
