@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,6 +115,15 @@ def no_machines_left(request: pytest.FixtureRequest, tmp_path_factory: pytest.Te
         killed.remove_dead()
     with killed.leaving_nothing(tmp_path_factory.mktemp("reaper")):
         yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let what is published be of one platform, which its tests name, whatever is the default where they run."""
+    with pytest.MonkeyPatch.context() as patch:
+        if item.path.parent.name == "production" and not os.environ.get("TDI_PLATFORM"):
+            patch.setenv("TDI_PLATFORM", "debian-13")
+        return (yield)
 
 
 @pytest.fixture(autouse=True)
