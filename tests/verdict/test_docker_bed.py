@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event as Event_
 from typing import Any
 
 import pytest
@@ -17,11 +18,21 @@ from tdi.verdict.docker_bed import DockerBed
 DONE = Pass(results=1)
 
 
+class Program:
+    """A program that runs until it is ended."""
+
+    def __init__(self) -> None:
+        self.ended = Event_()
+
+    def end(self) -> None:
+        self.ended.set()
+
+
 class Started:
     """A run of Ansible that only notes what it was started with."""
 
     def __init__(self, machines: Mapping[str, AnsibleSettings], gate: Path | None) -> None:
-        self.machines, self.gate = machines, gate
+        self.machines, self.gate, self.program = machines, gate, Program()
 
     def outcome(self, observe: Callable[[Event], None]) -> Outcome:
         observe(Event("play", {"name": "Converge"}, tuple(self.machines)))
@@ -109,3 +120,21 @@ def test_the_verify_playbook_runs_on_each_machine_whose_scenario_has_one(
 def test_where_no_scenario_has_a_verify_playbook_nothing_is_run(bed):
     made = bed()
     assert made.verify(made.machines) == {}
+
+
+def test_an_interrupt_ends_what_it_interrupts(bed, started: list[Started], monkeypatch: pytest.MonkeyPatch):
+    def forever(self: Started, _: Callable[[Event], None]) -> Outcome:
+        assert self.program.ended.wait(20), "nobody ended it"
+        return Outcome({name: [DONE] for name in self.machines}, recap=False, code=-9, log=Path())
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Started, "outcome", forever)
+    made = bed()
+    with made.converging() as playbook, monkeypatch.context() as patch:
+        begin = lambda pool, act, runs: [pool.submit(act, runs[0]), interrupted()]  # noqa: E731
+        patch.setattr(docker_bed.ThreadPoolExecutor, "map", begin)
+        with pytest.raises(KeyboardInterrupt):
+            playbook.outcomes(lambda _: None)
+    assert started[0].program.ended.is_set()

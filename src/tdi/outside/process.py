@@ -91,6 +91,11 @@ class Started:
         texts = (stdout.decode(errors="replace"), stderr.decode(errors="replace"))
         return Completed(self.command, self.child.returncode, *texts)
 
+    def end(self) -> None:
+        """End it and what it started, where it still runs; whoever waits for it goes on."""
+        if self.child.poll() is None:
+            _end_group(self.child.pid)
+
 
 @contextmanager
 def started(

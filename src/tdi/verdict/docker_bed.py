@@ -62,7 +62,13 @@ class _Playbooks:
                 observe(event)
 
         with ThreadPoolExecutor() as pool:
-            return list(pool.map(lambda each: each.outcome(observed), self.running))
+            try:
+                return list(pool.map(lambda each: each.outcome(observed), self.running))
+            except BaseException:
+                # The pool waits for its threads: an interrupt would last as long as what it interrupts.
+                for each in self.running:
+                    each.program.end()
+                raise
 
 
 @dataclass(frozen=True)
