@@ -312,7 +312,8 @@ def parts(dump: str, names: Iterable[str]) -> tuple[dict[str, Any], list[Questio
         sockets = [address(words[0]) for words in listens]
         order.append(which)
         objects[f"server {which}"] = {
-            "file": file,
+            # What is enabled is a link: who changes the server changes what it leads to.
+            "file": os.path.realpath(file),
             "directives": shown(block),
             "listeners": [f"tcp {host}:{port}" for host, port in filter(None, sockets)],
             "says": meanings(file, block, names_in[file]),
@@ -320,7 +321,7 @@ def parts(dump: str, names: Iterable[str]) -> tuple[dict[str, Any], list[Questio
         root = next((words[0].rstrip("/") for words in arguments(block, "root") if words), "")
         index = [name for words in arguments(block, "index") for name in words] or ["index.html"]
         pages = [root + "/" + name for name in index] if root else []
-        sources = [path for path in (file, *pages, root) if path]
+        sources = [path for path in (os.path.realpath(file), *pages, root) if path]
         for words, socket in zip(listens, sockets):  # noqa: B905 (`strict` is of Python 3.10)
             if socket and number < MOST_SERVERS:
                 name = server_names(block)[0]
