@@ -20,7 +20,7 @@ echo a line > /var/log/service/service.log
 chown 1234:adm /var/log/service/service.log
 chmod 640 /var/log/service/service.log
 touch /var/log/service/service.log.1 /var/log/service/service.log-20260101.gz /var/cache/apt/archives/one.deb
-mkdir -p /var/tmp/of-a-task/deeper /root/.ansible/tmp/ansible-tmp-1 /root/.cache/kept
+mkdir -p /var/tmp/of-a-task/deeper /root/.ansible/tmp/ansible-tmp-1 ~root/.cache/kept
 cat > /etc/systemd/system/late.service <<'EOF'
 [Service]
 ExecStart=/bin/sleep infinity
@@ -93,6 +93,6 @@ def test_an_image_has_nothing_of_the_life_of_its_machine(image: tuple[str, str, 
 
 
 def test_logs_stay_with_their_owners_and_a_user_s_cache_stays(image: tuple[str, str, tuple[str, ...]]):
-    look = "stat -c '%u:%G %a %s' /var/log/service/service.log /var/log/late.log; ls -d /root/.cache/kept"
+    look = "stat -c '%u:%G %a %s' /var/log/service/service.log /var/log/late.log; cd; ls -d .cache/kept"
     said = docker.run_once(image[0], ["sh", "-c", look], {docker.LABEL: "machine"}).stdout
-    assert said == "1234:adm 640 0\n0:root 644 0\n/root/.cache/kept\n"
+    assert said == "1234:adm 640 0\n0:root 644 0\n.cache/kept\n"
