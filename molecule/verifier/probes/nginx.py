@@ -312,8 +312,9 @@ def parts(dump: str, names: Iterable[str]) -> tuple[dict[str, Any], list[Questio
         sockets = [address(words[0]) for words in listens]
         order.append(which)
         objects[f"server {which}"] = {
-            # What is enabled is a link: who changes the server changes what it leads to.
-            "file": os.path.realpath(file),
+            "file": file,
+            # What is enabled may be a link: the server changes with what it leads to, too.
+            **({"files": [os.path.realpath(file)]} if os.path.realpath(file) != file else {}),
             "directives": shown(block),
             "listeners": [f"tcp {host}:{port}" for host, port in filter(None, sockets)],
             "says": meanings(file, block, names_in[file]),
@@ -321,7 +322,7 @@ def parts(dump: str, names: Iterable[str]) -> tuple[dict[str, Any], list[Questio
         root = next((words[0].rstrip("/") for words in arguments(block, "root") if words), "")
         index = [name for words in arguments(block, "index") for name in words] or ["index.html"]
         pages = [root + "/" + name for name in index] if root else []
-        sources = [path for path in (os.path.realpath(file), *pages, root) if path]
+        sources = [path for path in dict.fromkeys((file, os.path.realpath(file), *pages, root)) if path]
         for words, socket in zip(listens, sockets):  # noqa: B905 (`strict` is of Python 3.10)
             if socket and number < MOST_SERVERS:
                 name = server_names(block)[0]
