@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -240,3 +241,30 @@ def test_another_past_asks_for_another_image(fakes: Fakes, repository: Repositor
     names = [production.ensure(project, BASE, past).name for past in pasts]
     assert len({*names}) == 4
     assert production.ensure(project, BASE, Past("another-name", (state,))).name == names[0]
+
+
+def test_the_packages_of_today_are_not_those_of_yesterday(
+    fakes: Fakes, repository: Repository, checkout: Project, monkeypatch: pytest.MonkeyPatch
+):
+    fakes.docker(image_inspect="echo sha256:production")
+    shutil.copytree(checkout.root, repository.root, dirs_exist_ok=True)
+    state, project = Before(repository.commit(), ""), repository.project()
+    names = []
+    for day in (1, 1, 2):
+        then = type("Then", (), {"now": lambda zone, day=day: datetime(2026, 1, day, tzinfo=zone)})
+        monkeypatch.setattr(production, "datetime", then)
+        pasts = Past(DEFAULT, (state,)), Past("today", (state,), packages=Packages.TODAY)
+        names.append([production.ensure(project, BASE, past).name for past in pasts])
+    assert names[0] == names[1]
+    assert [one == other for one, other in zip(names[1], names[2], strict=True)] == [True, False]
+
+
+def test_a_named_image_is_the_default_past_s_alone(
+    fakes: Fakes, repository: Repository, checkout: Project, monkeypatch: pytest.MonkeyPatch
+):
+    docker = fakes.docker(image_inspect="echo sha256:production")
+    monkeypatch.setenv("TDI_PRODUCTION_IMAGE", "registry.example.org/web:1")
+    shutil.copytree(checkout.root, repository.root, dirs_exist_ok=True)
+    past = Past("old", (Before(repository.commit(), ""),))
+    assert production.ensure(repository.project(), BASE, past).name.startswith("tdi-production:")
+    assert not any(call.startswith("pull") for call in docker.calls)

@@ -9,6 +9,7 @@ import hashlib
 import re
 import tempfile
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tdi import settings
@@ -87,7 +88,9 @@ def _ensure_one(
 ) -> ProductionImage:
     """The image of a machine that was taken through `what`, from that of what came before, or from the base image."""
     beneath = former.id if former else base.id
-    ingredients = [_RECIPE, beneath, *map(fingerprint, what.ingredients(upgrade)), what.settings()]
+    # The packages of today are those of another day tomorrow.
+    day = [] if what.release_only else [datetime.now(UTC).date().isoformat()]
+    ingredients = [_RECIPE, beneath, *map(fingerprint, what.ingredients(upgrade)), what.settings(), *day]
     key = hashlib.sha256("\0".join(ingredients).encode()).hexdigest()[:16]
     name = f"tdi-production:{base.platform}-{key}"
     source = f"{what.revision[:7]}, {what.reason}" if what.revision else what.reason

@@ -6,7 +6,7 @@ The default past is what the project deploys before the change. A project declar
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -69,11 +69,6 @@ class Past:
         """What its machine is called in reports and records."""
         return label(self.name)
 
-    @property
-    def last(self) -> Before | None:
-        """The state of the role that it is in now; None for a published image."""
-        return self.states[-1] if self.states else None
-
 
 def label(name: str) -> str:
     """What the machine of the past `name` is called in reports and records."""
@@ -107,7 +102,7 @@ def of_molecule(project: Project) -> Past:
                 "TDI_FROM names several pasts, and Molecule's scenario has one machine.",
                 "Name one, or use tdi verdict.",
             )
-        return replace(found[0], name=DEFAULT)
+        return found[0]
     return default(project)
 
 
