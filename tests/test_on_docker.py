@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+import killed
 from conftest import ROOT
 from tdi.images import base_image
 from tdi.machines import lifecycle
@@ -251,7 +252,8 @@ def essentials(name: str) -> dict[str, Any]:
     config = {key: facts["Config"][key] for key in ("Hostname", "Cmd", "Env", "User", "WorkingDir", "StopSignal")}
     # The client adds a prefix that the engine does not need.
     host["CapAdd"] = [name.removeprefix("CAP_") for name in host["CapAdd"]]
-    labels = {key: value for key, value in facts["Config"]["Labels"].items() if key != docker.RUN_LABEL}
+    own = (docker.RUN_LABEL, killed.LABEL)
+    labels = {key: value for key, value in facts["Config"]["Labels"].items() if key not in own}
     everything = {
         **host,
         **config,

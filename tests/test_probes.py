@@ -3,6 +3,7 @@
 
 import importlib.util
 import json
+import os
 from pathlib import Path
 from types import ModuleType
 
@@ -249,3 +250,12 @@ def test_what_was_written_since_the_workers_began_is_told(probe: ModuleType, tmp
 
 def test_nothing_serves_where_there_is_no_nginx(probe: ModuleType):
     assert probe.serving_since("0") == 0.0
+
+
+def test_a_hard_link_to_a_file_is_no_change_to_it(probe: ModuleType, tmp_path: Path):
+    file = tmp_path / "a.conf"
+    file.write_text("a")
+    os.utime(file, (1, 1))
+    assert probe.written_since(2, [str(file)]) == [str(file)]
+    os.link(file, tmp_path / "copy")
+    assert probe.written_since(2, [str(file)]) == []

@@ -260,6 +260,14 @@ def serving_since(master: str) -> float:
     return booted + min(began) if began else 0.0
 
 
+def written(status: os.stat_result) -> float:
+    """When a file was written, moved to where it is, or copied there with the times of another.
+
+    The inode alone tells of the last two; it tells of a new hard link too, though, which nginx need not know of.
+    """
+    return status.st_mtime if status.st_nlink > 1 else status.st_ctime
+
+
 def written_since(moment: float, read: Iterable[str]) -> list[str]:
     """Those of what nginx reads that were written after `moment`; of a pattern, the directory that it looks into."""
     times = {}
@@ -268,17 +276,19 @@ def written_since(moment: float, read: Iterable[str]) -> list[str]:
         if "*" in file.name:
             times[str(above)] = above.stat().st_mtime if above.is_dir() else 0
         elif file.exists():
-            times[path] = max(file.lstat().st_ctime, file.stat().st_ctime)
+            times[path] = max(written(file.lstat()), written(file.stat()))
     return sorted(path for path, written in times.items() if written > moment)
 
 
 def running(read: Iterable[str]) -> dict[str, Any]:
     """What nginx runs with that is not what is on the disk."""
     master = content(PID_FILE).strip()
+    not_loaded = written_since(serving_since(master), read)
     return {
         "unit": UNIT,
         "replaced": deleted(content(f"/proc/{master}/maps")),
-        "not_loaded": written_since(serving_since(master), read),
+        "not_loaded": not_loaded,
+        "files": not_loaded,
     }
 
 
