@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 import commands_page
+import operators_page
 import pytest
 import yaml
 
@@ -103,6 +104,12 @@ def test_the_readme_is_read_in_two_minutes():
 def test_the_page_of_commands_is_what_the_commands_say():
     assert commands_page.PAGE.read_text(encoding="utf-8") == commands_page.page(), (
         "python tests/docs/commands_page.py writes it"
+    )
+
+
+def test_the_page_of_operators_is_what_the_operators_say():
+    assert operators_page.PAGE.read_text(encoding="utf-8") == operators_page.page(), (
+        "python tests/docs/operators_page.py writes it"
     )
 
 

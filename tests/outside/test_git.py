@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Repository
+from tdi.errors import TdiError
 from tdi.outside import git
 
 
@@ -98,3 +99,33 @@ def test_the_top_of_what_git_does_not_keep_is_none(repository: Repository, tmp_p
     assert git.top(repository.root / "kept") == repository.root
     assert git.top(repository.root / "lying") is None
     assert git.top(tmp_path) is None
+
+
+def test_the_lines_that_changed_are_told_with_what_is_not_committed(repository: Repository):
+    repository.commit(**{"a": "1\n2\n3\n4\n5\n6\n", "sub__b c": "1\n2\n", "gone": "1\n"})
+    repository.git("checkout", "--quiet", "-b", "branch")
+    repository.commit(a="1\ntwo\n3\n4\n5\n6\n")
+    repository.git("checkout", "--quiet", "main")
+    repository.commit(a="one\n2\n3\n4\n5\n6\n")
+    repository.git("checkout", "--quiet", "branch")
+    (repository.root / "a").write_text("1\ntwo\n3\n5\n6\n7\n8\n", encoding="utf-8")
+    (repository.root / "sub" / "b c").write_text("2\n", encoding="utf-8")
+    (repository.root / "sub" / "ä").write_text("new\n", encoding="utf-8")
+    (repository.root / "gone").unlink()
+    changed = git.changed_lines(repository.root, "main")
+    assert changed.pop("sub/ä")[0].start == 1
+    assert changed == {"a": [range(2, 3), range(3, 5), range(6, 8)], "sub/b c": [range(2)]}
+    assert set(git.changed_lines(repository.root / "sub", "main")) == {"b c", "ä"}
+
+
+def test_lines_changed_since_a_revision_that_is_not_there_are_an_error(repository: Repository):
+    repository.commit(a="1\n")
+    with pytest.raises(TdiError, match="no revision nonsense"):
+        git.changed_lines(repository.root, "nonsense")
+
+
+def test_the_work_tree_is_what_git_keeps_or_would_keep(repository: Repository):
+    repository.commit(**{".gitignore": "/ignored\n", "a": "1\n"})
+    for name in ("new", "ignored"):
+        (repository.root / name).write_text("", encoding="utf-8")
+    assert git.work_tree(repository.root) == [".gitignore", "a", "new"]

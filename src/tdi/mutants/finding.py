@@ -31,11 +31,12 @@ def find(
 
     Raises TdiError for an operator, a file or a revision that is not there, and where there is nothing to mutate.
     """
+    chosen = _known(operators, OPERATORS, "operator")
     sources = load(project).files
-    chosen = [OPERATORS[name] for name in OPERATORS if name in _known(operators, OPERATORS, "operator")]
-    wanted = _known(files, _with_directories(sources), "file")
-    sources = tuple(source for source in sources if wanted & set(_names(source.path)))
-    found = [mutant for source in sources for mutant in of_source(source, chosen)]
+    wanted = _known(files, {name for source in sources for name in _names(source.path)}, "file")
+    # All of them are looked for, so that which of two alike is left, and what it is called, hangs on no option.
+    found = [mutant for source in sources if wanted & set(_names(source.path)) for mutant in of_source(source)]
+    found = [mutant for mutant in found if mutant.operator in chosen]
     if diff is not None:
         changed = git.changed_lines(project.root, diff)
         found = [mutant for mutant in found if _touches(mutant, changed.get(mutant.path, ()))]
@@ -46,11 +47,10 @@ def of_source(source: Source, operators: Collection[Operator] = tuple(OPERATORS.
     """The mutants of one file, by place; of two with the same text, that of the operator which comes first."""
     texts: set[str] = set()
     found: list[Mutant] = []
-    before = meaning(source.text) if source.part.is_yaml else None
     for operator in operators:
         for edit in operator.find(source):
             mutated = edit.applied(source.text)
-            if mutated not in texts and mutated != source.text and _says_another(source, mutated, before):
+            if mutated not in texts and mutated != source.text and _says_another(source, mutated):
                 texts.add(mutated)
                 found.append(Mutant(operator.name, source.path, edit, source.text))
     return _numbered(sorted(found, key=lambda mutant: (mutant.edit.start, mutant.edit.end)))
@@ -67,14 +67,15 @@ def shard(mutants: Sequence[Mutant], number: int, of: int) -> list[Mutant]:
     return [mutant for mutant in mutants if mutant.id in taken]
 
 
-def _says_another(source: Source, mutated: str, before: object) -> bool:
-    """Whether a text means something else than the original did, as far as its format is known."""
+def _says_another(source: Source, mutated: str) -> bool:
+    """Whether a text means something else than the original did, and is what its format allows."""
     if not source.part.is_yaml:
         return True
     try:
-        return bool(meaning(mutated) != before)
+        said, twice = meaning(mutated)
     except yaml.YAMLError:
         return False
+    return bool(said != source.meaning[0]) and twice <= source.meaning[1]
 
 
 def _numbered(mutants: Sequence[Mutant]) -> list[Mutant]:
@@ -107,10 +108,6 @@ def _known(asked: Collection[str] | None, there: Collection[str], noun: str) -> 
 def _names(path: str) -> Iterator[str]:
     yield path
     yield from (str(parent) for parent in PurePosixPath(path).parents if str(parent) != ".")
-
-
-def _with_directories(sources: Sequence[Source]) -> set[str]:
-    return {name for source in sources for name in _names(source.path)}
 
 
 def _touches(mutant: Mutant, changed: Collection[range]) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -13,7 +14,8 @@ from tdi.content import roles
 from tdi.errors import TdiError
 from tdi.mutants.reading import tasks
 from tdi.mutants.reading.tasks import Task
-from tdi.mutants.reading.yaml_text import YamlText, entries, items, scalar_value
+from tdi.mutants.reading.yaml_text import YamlText, entries, items, meaning, scalar_value
+from tdi.outside import git
 from tdi.project import Project
 
 _LONGEST = 200_000
@@ -56,6 +58,11 @@ class Source:
         return YamlText(self.text if self.part.is_yaml else "")
 
     @cached_property
+    def meaning(self) -> tuple[Any, int]:
+        """What it says as YAML, and how many keys are there twice."""
+        return meaning(self.text)
+
+    @cached_property
     def tasks(self) -> tuple[Task, ...]:
         """Its tasks and handlers, those in blocks included."""
         if self.part is Part.PLAYBOOK:
@@ -78,17 +85,22 @@ class Sources:
 def load(project: Project) -> Sources:
     """The files of all roles of a project, and where it is one of playbooks their tasks, in the order of their paths.
 
+    What git ignores, such as roles that were fetched, is none of the project's.
+
     Raises TdiError where there is nothing to mutate, or where a file is no YAML.
     """
     found: dict[str, Source] = {}
     left_out: dict[str, str] = {}
-    places = [(role, _of_role(role)) for role in _roles(project.root)]
+    places = [_of_role(role) for role in _roles(project.root)]
     if not (roles.is_role(project.root) or (project.root / "galaxy.yml").is_file()):
-        places.append((project.root, ((file, Part.PLAYBOOK) for file in _playbooks(project))))
-    for _, files in places:
+        places.append((file, Part.PLAYBOOK) for file in _playbooks(project))
+    kept = set(git.work_tree(project.root)) if git.top(project.root) else None
+    for files in places:
         read = {}
         for file, part in files:
             path = file.relative_to(project.root).as_posix()
+            if kept is not None and path not in kept:
+                continue
             text, why = _text(file)
             if why:
                 left_out[path] = why
@@ -128,7 +140,7 @@ def _below(directory: Path) -> Iterator[Path]:
 def _playbooks(project: Project) -> Iterator[Path]:
     at_root = (file for file in project.content if file.is_file() and file.suffix in {".yml", ".yaml"})
     for file in (*at_root, *sorted((project.root / "playbooks").glob("*.y*ml"))):
-        said = re.search(r"(?m)^\s*-?\s*(?:hosts)\s*:", file.read_text(encoding="utf-8", errors="replace"))
+        said = re.search(r"(?m)^\s*-?\s*hosts\s*:", file.read_text(encoding="utf-8", errors="replace"))
         if said and not file.is_symlink():
             yield file
 

@@ -170,6 +170,17 @@ def apply(root: Path, patch: Path) -> process.Completed:
     return process.run(command, check=False, timeout=60)
 
 
+def work_tree(root: Path) -> list[str]:
+    """The files of the work tree as it is, from `root`: what git keeps or would keep, nothing that it ignores.
+
+    Raises TdiError where git cannot say.
+    """
+    listed = _git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    if not listed.ok:
+        raise TdiError(f"git cannot list the files of {root}: {listed.last_line}")
+    return sorted({name for name in listed.stdout.split("\0") if name})
+
+
 def changed_lines(root: Path, revision: str) -> dict[str, list[range]]:
     """The lines (from 1) of each file below `root` that are others since the history parted from `revision`.
 

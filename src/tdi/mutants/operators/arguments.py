@@ -8,11 +8,15 @@ import yaml
 from tdi.mutants.mutant import Edit
 from tdi.mutants.operators.operator import FRESH, UPGRADE, Operator, in_tasks, opposite, without_argument
 from tdi.mutants.reading.tasks import Task
-from tdi.mutants.reading.yaml_text import is_number, scalar_value
+from tdi.mutants.reading.yaml_text import is_boolean, is_number, scalar_value
 from tdi.mutants.results import Oracle
 from tdi.mutants.source import Part, Source
 
 _SAY_ONLY = {"assert", "fail", "debug", "set_fact", "pause", "meta", "setup", "add_host", "group_by", "include_vars"}
+_HANDLED = frozenset(("update_cache", "backup", "purge", "autoremove", "daemon_reload", "append"))
+"""Switches that other operators take out, which is the same as to turn them off."""
+_HARMLESS = frozenset(("cache_valid_time", "timeout", "delay", "sleep", "policy_rc_d", "lock_timeout", "retries"))
+"""Numbers whose next one does the same."""
 _NEEDED = frozenset(
     (
         *("name", "pkg", "package", "path", "paths", "dest", "src", "content", "cmd", "argv"),
@@ -30,7 +34,8 @@ def _acts(task: Task) -> bool:
 
 def _drop(task: Task) -> Iterator[Edit]:
     for argument in task.arguments.values() if _acts(task) else ():
-        if argument.name not in _NEEDED:
+        is_switch = argument.span is None and is_boolean(argument.node)
+        if argument.name not in _NEEDED | _HARMLESS and not is_switch:
             yield from argument.dropped(f"the {argument.name} of {task.label} is gone")
 
 
@@ -44,22 +49,24 @@ def _drop_item(task: Task) -> Iterator[Edit]:
 
 def _flip(task: Task) -> Iterator[Edit]:
     for argument in task.arguments.values() if _acts(task) else ():
+        if argument.name in _HANDLED and argument.value.lower() in {"true", "yes", "on"}:
+            continue
         yield from argument.opposite(f"the {argument.name} of {task.label} is the other way round")
 
 
 def _change_number(task: Task) -> Iterator[Edit]:
     for argument in task.arguments.values() if _acts(task) else ():
         number = argument.value if argument.span or is_number(argument.node) else ""
-        if argument.name not in {"mode", "directory_mode"} and re.fullmatch(r"[1-9]\d*", number):
+        if argument.name not in {"mode", "directory_mode"} | _HARMLESS and re.fullmatch(r"[1-9]\d*", number):
             other = str(int(number) + 1)
             clause = f"the {argument.name} of {task.label} is {other} instead of {number}"
             yield from argument.says(other, clause)
 
 
 def _without_tls(source: Source) -> Iterator[Edit]:
-    """Only where something is fetched or named: a comment and the text of a page may say what they like."""
+    """Only where an address is all that is said, or is of an archive: a sentence may name what it likes."""
     if source.part.is_yaml and source.part not in {Part.META, Part.ARGUMENTS}:
-        for found in re.finditer(r"(?m)^[^#\n]*?[\s'\"=\[](https)://(?!\*)", source.text):
+        for found in re.finditer(r"(?m)^[^#\n]*?(?:: |- |=|deb (?:\[.*?\] )?)['\"]?(https)://\w", source.text):
             yield Edit(*found.span(1), "http", "an address is http instead of https")
 
 

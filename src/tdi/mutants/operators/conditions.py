@@ -7,7 +7,7 @@ import yaml
 
 from tdi.mutants.mutant import Edit
 from tdi.mutants.operators.operator import FRESH, UPGRADE, Find, Operator, in_tasks
-from tdi.mutants.reading.tasks import COMMANDS, PACKAGES, READING, SERVICES, Task
+from tdi.mutants.reading.tasks import COMMANDS, READING, Task
 from tdi.mutants.reading.yaml_text import items, scalar_value
 from tdi.mutants.results import Oracle
 
@@ -85,7 +85,8 @@ def _changed_when(word: str) -> Find:
     there = _becomes("changed_when", word)
 
     def find(task: Task) -> Iterator[Edit]:
-        noted = "notify" in task.entries or task.module in COMMANDS
+        # To say that nothing changed is the same as to notify nobody.
+        noted = task.module in COMMANDS or (word == "true" and "notify" in task.entries)
         if noted and "changed_when" not in task.entries:
             yield from task.also("changed_when", word, f"{task.label} says that it is {_SAID[word]}")
 
@@ -102,7 +103,7 @@ def _failed_when(task: Task) -> Iterator[Edit]:
 
 
 def _ignore_errors(task: Task) -> Iterator[Edit]:
-    matters = task.module in _ENDS_RUN | PACKAGES | SERVICES or "validate" in task.arguments
+    matters = task.module in _ENDS_RUN or "validate" in task.arguments
     own = "." not in task.called and task.module not in READING and "_" in task.called
     if (matters or (own and not task.called.startswith(("import_", "include_")))) and "failed_when" not in task.entries:
         yield from task.also("ignore_errors", "true", f"the run goes on where {task.label} fails")

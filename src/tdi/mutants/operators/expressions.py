@@ -56,7 +56,7 @@ def _below(source: Source, node: yaml.Node, key: str) -> Iterator[Expression]:
         if "{{" in raw or "{%" in raw:
             yield from expressions(source.text, *inside)
         elif key in _CONDITIONS and _is_of_tasks(source):
-            yield from condition(source.text, *inside)
+            yield from condition(source.text, *inside, key)
 
 
 def _is_of_tasks(source: Source) -> bool:
@@ -70,11 +70,9 @@ def _each(find: Callable[[Expression, int, Word], Iterator[tuple[int, int, str]]
         for expression in _of(source):
             for index, word in enumerate(expression.words):
                 for start, end, text in find(expression, index, word):
-                    if start == end:
-                        said = f"`{shortened(text)}` is added before"
-                    else:
-                        said = f"`{shortened(source.text[start:end])}` "
-                        said += f"is `{shortened(text)}`" if text.strip() else "is gone"
+                    before = shortened(source.text[start:end])
+                    said = f"is `{shortened(text)}`" if text.strip() else "is gone"
+                    said = f"`{before}` {said}" if before else f"`{shortened(text)}` is new"
                     all_of_it = source.text[expression.words[0].start : expression.words[-1].end]
                     yield Edit(start, end, text, f"{said} in `{shortened(all_of_it)}`")
 
@@ -101,6 +99,8 @@ def _is_of_for(expression: Expression, index: int) -> bool:
 
 def _comparison(expression: Expression, index: int, word: Word) -> Found:
     before, after = _text(expression, index - 1), _text(expression, index + 1)
+    if _is_negated_as_a_whole(expression, index):
+        return
     if word.text in _OPPOSITES:
         yield word.start, word.end, _OPPOSITES[word.text]
     elif word.text == "in" and before == "not":
@@ -110,6 +110,18 @@ def _comparison(expression: Expression, index: int, word: Word) -> Found:
     elif word.text == "is" and word.kind == "name":
         end = expression.words[index + 1].end if after == "not" else word.end
         yield word.start, end, "is" if after == "not" else "is not"
+
+
+def _is_negated_as_a_whole(expression: Expression, index: int) -> bool:
+    """Whether a condition says nothing but the comparison at `index`, so that other operators turn it round."""
+    word = expression.words[index]
+    ifs = [at for at, each in enumerate(expression.words[:index]) if each.text in {"if", "elif"}]
+    if not ifs and expression.keyword != "when":
+        return False
+    start = expression.words[ifs[-1]].start if ifs else 0
+    end = _condition_end(expression, ifs[-1]) if ifs else word.end
+    said = {each.text for each in expression.words if each.start >= start and (not ifs or each.end <= end)}
+    return word.end <= end and not {"and", "or"} & said
 
 
 def _boundary(_expression: Expression, _index: int, word: Word) -> Found:
@@ -176,11 +188,12 @@ def _misspell(expression: Expression, index: int, word: Word) -> Found:
     defaulted = after[0] == "|" and after[1] in _DEFAULTS
     tested = after[0] == "is" and "defined" in after[1:3]
     if word.kind == "name" and (defaulted or tested) and _text(expression, index - 1) != "|":
-        yield word.end - 1, word.end, f"{word.text[-1]}_"
+        yield word.start, word.end, f"{word.text}_"
 
 
-def _literal(_expression: Expression, _index: int, word: Word) -> Found:
-    if word.kind == "number" and word.text.isdecimal():
+def _literal(expression: Expression, index: int, word: Word) -> Found:
+    is_default = _text(expression, index - 2) in _DEFAULTS
+    if word.kind == "number" and word.text.isdecimal() and not is_default:
         yield word.start, word.end, str(int(word.text) + 1)
 
 
@@ -196,8 +209,8 @@ EXPRESSION_OPERATORS = (
     Operator(
         "flip-comparison",
         "A comparison or a test is the wrong way round.",
-        "- apt:\n    name: less\n  when: a is not defined\n",
-        "- apt:\n    name: less\n  when: a is defined\n",
+        "- apt:\n    name: less\n  when: old and a is not defined\n",
+        "- apt:\n    name: less\n  when: old and a is defined\n",
         (*FRESH, *UPGRADE),
         _each(_comparison),
     ),

@@ -108,9 +108,11 @@ def _loosen_regexp(task: Task) -> Iterator[Edit]:
         raw = task.text.text[slice(*inside)] if inside and task.module in _EDITING else ""
         for anchor in list(_NO_ANCHOR.finditer(raw))[:1]:
             if inside:
-                start = inside[0] + anchor.start()
+                rest = raw[: anchor.start()] + raw[anchor.end() :]
                 clause = f"the {argument.name} of {task.label} is found in the middle of a line, too"
-                yield Edit(start, start + 1, "", clause)
+                is_plain = task.text.text[inside[0] - 1] not in "'\""
+                quoted = f"'{rest}'" if is_plain and rest[:1] in "#&*!|>%@`?-[]{}," and "'" not in rest else rest
+                yield Edit(*inside, quoted, clause)
 
 
 def _flip_append(task: Task) -> Iterator[Edit]:

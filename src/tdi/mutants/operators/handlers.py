@@ -40,7 +40,7 @@ def _known(source: Source) -> list[str]:
 
 
 def _drop_handler(task: Task) -> Iterator[Edit]:
-    if task.is_handler:
+    if task.is_handler and "listen" not in task.entries:
         yield from task.dropped(f"the handler {task.label} is gone")
 
 

@@ -66,7 +66,7 @@ SERVICE_OPERATORS = (
     ),
     Operator(
         "drop-daemon-reload",
-        "systemd goes on with the unit as it was before it was changed.",
+        "A unit was changed, and systemd goes on with what it was before.",
         "- systemd:\n    name: cron\n    daemon_reload: true\n",
         "- systemd:\n    name: cron\n",
         (Oracle.INVARIANTS, *UPGRADE),

@@ -30,7 +30,8 @@ _OTHER_WORDS = {
     "root": "nobody",
 }
 _ANCHOR = re.compile(r"\A\^|(?<!\\)\$\Z|\\Z\Z")
-_VERSION = re.compile(r"\d+(?:\.\d+)+\Z")
+_QUANTITY = re.compile(r"((?:\d+\.)*)(\d+)([A-Za-z%]{0,3})")
+"""A version, or a number with its unit: the last number is the one that is changed."""
 
 
 def _files(source: Source) -> bool:
@@ -38,20 +39,14 @@ def _files(source: Source) -> bool:
 
 
 def _leaves(source: Source) -> Iterator[tuple[str, yaml.Node]]:
-    """Each scalar that a variable is made of, with the way to it: `sites.name`."""
+    """Each scalar that a variable is made of, with the way to it, `sites.name`; none that is an item of a list."""
     for name, node in variables(source).items() if _files(source) else ():
-        yield from _below(name, node)
-
-
-def _below(name: str, node: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            yield from _below(f"{name}.{scalar_value(key)}", value)
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            yield from _below(name, value)
-    else:
-        yield name, node
+        for below, value in _nodes(node, name):
+            if isinstance(value, yaml.MappingNode):
+                scalars = [(f"{below}.{scalar_value(key)}", each) for key, each in value.value]
+                yield from ((way, each) for way, each in scalars if isinstance(each, yaml.ScalarNode))
+        if isinstance(node, yaml.ScalarNode):
+            yield name, node
 
 
 def _nodes(node: yaml.Node, name: str) -> Iterator[tuple[str, yaml.Node]]:
@@ -74,7 +69,7 @@ def _in_leaves(find: Callable[[Source, str, yaml.Node], Iterator[Edit]]) -> Find
 
 
 def _drop_variable(source: Source) -> Iterator[Edit]:
-    for root in source.yaml.roots if _files(source) else ():
+    for root in source.yaml.roots if source.part is Part.DEFAULTS else ():
         if isinstance(root, yaml.MappingNode):
             for index, (key, _) in enumerate(root.value):
                 yield from source.yaml.without_entry(root, index, f"the variable {scalar_value(key)} is not there")
@@ -127,16 +122,15 @@ def _word(source: Source, name: str, node: yaml.Node) -> Iterator[Edit]:
     plain = is_text(node) and "\n" not in raw and not set(raw) & set("{}\\^$|(){}")
     if not plain or not raw or raw.startswith("/") or raw.isdecimal():
         return
-    if _VERSION.fullmatch(raw):
-        before, dot, last = raw.rpartition(".")
-        other = f"{before}{dot}{int(last) + 1}"
+    if quantity := _QUANTITY.fullmatch(raw):
+        other = f"{quantity[1]}{int(quantity[2]) + 1}{quantity[3]}"
     else:
         other = _OTHER_WORDS.get(raw.lower()) or f"{raw}x"
     yield from source.yaml.says(node, other, f"{name} is {shortened(other)} instead of {shortened(raw)}")
 
 
 def _empty_list(source: Source) -> Iterator[Edit]:
-    for name, node in variables(source).items() if _files(source) else ():
+    for name, node in variables(source).items() if source.part is Part.DEFAULTS else ():
         if isinstance(node, yaml.SequenceNode) and len(node.value) > 1:
             start, end = place(node)[0], source.yaml.end(node)
             before = source.text[:start].rstrip()

@@ -12,7 +12,7 @@ from tdi.mutants.results import Oracle
 from tdi.mutants.source import Part, Source
 
 _CHECKS = {"assert", "fail"}
-_SAY_NOTHING = {"debug", "meta", ""}
+_SAY_NOTHING = {"debug", "meta"}
 
 
 def _drop_check(task: Task) -> Iterator[Edit]:
@@ -31,7 +31,7 @@ def _drop_flush(task: Task) -> Iterator[Edit]:
 
 
 def _drop_task(task: Task) -> Iterator[Edit]:
-    if task.module not in _SAY_NOTHING and not task.is_handler:
+    if task.module not in _SAY_NOTHING and not (task.is_handler or task.is_block):
         yield from task.dropped(f"{task.label} is gone")
 
 
@@ -47,7 +47,7 @@ def _swap(task: Task) -> Iterator[Edit]:
 
 def _run_once(source: Source) -> Iterator[Edit]:
     for task in source.tasks:
-        acts = task.module not in READING | _SAY_NOTHING and "_" not in task.module
+        acts = task.module not in READING | _SAY_NOTHING | {""} and "_" not in task.module
         if source.part is not Part.HANDLERS and acts and "run_once" not in task.entries:
             yield from task.also("run_once", "true", f"{task.label} is done on one host only")
             return

@@ -34,12 +34,8 @@ class Expression:
     words: tuple[Word, ...]
     text: str
     """The whole text that it is in."""
-    is_statement: bool = False
-
-    @property
-    def keyword(self) -> str:
-        """`if`, `for`, `set` and such for a statement, nothing for an expression."""
-        return self.words[0].text if self.is_statement and self.words else ""
+    keyword: str = ""
+    """`if`, `for`, `set` and such of a statement, or `when` and such of Ansible; nothing for a value."""
 
     def call_end(self, index: int) -> int:
         """Where a call ends whose name is the word at `index`: behind its closing bracket, if it has any."""
@@ -54,13 +50,13 @@ def expressions(text: str, start: int = 0, end: int | None = None) -> Iterator[E
     for part in _PARTS.finditer(text, start, len(text) if end is None else end):
         kind = part.lastgroup
         if kind and (words := _words(text, *part.span(kind))):
-            yield Expression(words, text, kind == "statement")
+            yield Expression(words, text, words[0].text if kind == "statement" else "")
 
 
-def condition(text: str, start: int, end: int) -> Iterator[Expression]:
-    """A part of a text as one expression without delimiters, as Ansible takes conditions."""
+def condition(text: str, start: int, end: int, keyword: str) -> Iterator[Expression]:
+    """A part of a text as one expression without delimiters, as Ansible takes its conditions by this keyword."""
     if words := _words(text, start, end):
-        yield Expression(words, text)
+        yield Expression(words, text, keyword)
 
 
 def outside(text: str) -> Iterator[tuple[int, int]]:

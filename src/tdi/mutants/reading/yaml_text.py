@@ -154,11 +154,10 @@ class YamlText:
             return
         first, last = self._line_start(start), self._next_line(end)
         before = self.text[:first]
-        if not self.text[last:].strip():
-            kept = before.rstrip()
-            yield Edit(len(kept), len(self.text.rstrip()), "", clause)
+        if not self.text[last:].strip() and before.strip():
+            yield Edit(len(before.rstrip()) + 1, len(self.text), "", clause)
             return
-        if before.endswith("\n\n") or not before:
+        if before.endswith(("\n\n", "---\n")) or not before:
             rest = self.text[last:]
             last += len(rest) - len(re.sub(r"\A(?:[ \t]*\n)+", "", rest))
         yield Edit(first, last, "", clause)
@@ -237,21 +236,21 @@ def scalar_value(node: yaml.Node | None) -> str:
     return str(node.value) if isinstance(node, yaml.ScalarNode) else ""
 
 
-def meaning(text: str) -> Any:
-    """What a text says, comparable: equal for two texts that differ in comments and layout only.
+def meaning(text: str) -> tuple[Any, int]:
+    """What a text says, equal for two that differ in comments and layout only, and how many keys are there twice.
 
-    Raises yaml.YAMLError where it is no YAML, or has a key twice.
+    Raises yaml.YAMLError where it is no YAML.
     """
-    return [_meaning(node) for node in yaml.compose_all(text, _FAST)]
+    twice = 0
 
+    def said(node: yaml.Node | None) -> Any:
+        nonlocal twice
+        if isinstance(node, yaml.MappingNode):
+            pairs = [(said(key), said(value)) for key, value in node.value]
+            twice += len(pairs) - len({str(key) for key, _ in pairs})
+            return (node.tag, pairs)
+        if isinstance(node, yaml.SequenceNode):
+            return (node.tag, [said(item) for item in node.value])
+        return None if node is None else (node.tag, node.value)
 
-def _meaning(node: yaml.Node | None) -> Any:
-    if isinstance(node, yaml.MappingNode):
-        said = [(_meaning(key), _meaning(value)) for key, value in node.value]
-        names = [str(key) for key, _ in said]
-        if len(set(names)) < len(names):
-            raise yaml.YAMLError("a key is there twice")
-        return (node.tag, said)
-    if isinstance(node, yaml.SequenceNode):
-        return (node.tag, [_meaning(item) for item in node.value])
-    return None if node is None else (node.tag, node.value)
+    return [said(node) for node in yaml.compose_all(text, _FAST)], twice
