@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from tdi.mutants.mutant import Mutant
+
 
 class Oracle(StrEnum):
     """What can notice that a role is broken, from cheap to dear: the order in which a verdict comes to them."""
@@ -69,13 +71,32 @@ class MutantResult:
     log: str = ""
     """Its directory below artifacts/mutants."""
 
+    @classmethod
+    def of(cls, mutant: Mutant, status: Status, kills: tuple[Kill, ...], seconds: float, why: str) -> "MutantResult":
+        """The result of a mutant, with what there is to show of it."""
+        return cls(
+            mutant.id,
+            mutant.operator,
+            mutant.path,
+            mutant.line,
+            mutant.last_line,
+            mutant.edit.says,
+            mutant.diff,
+            status,
+            kills,
+            seconds,
+            why,
+        )
+
     def as_json(self) -> dict[str, Any]:
         """One line of the file of results."""
         return {
             **{name: getattr(self, name) for name in ("id", "operator", "path", "line", "last_line", "says", "diff")},
             "status": self.status.value,
             "kills": [{"oracle": k.oracle.value, "evidence": k.evidence, "past": k.past} for k in self.kills],
-            **{"seconds": round(self.seconds, 2), "why": self.why, "log": self.log},
+            "seconds": round(self.seconds, 2),
+            "why": self.why,
+            "log": self.log,
         }
 
     @classmethod
@@ -117,6 +138,6 @@ class Results:
 
     @property
     def score(self) -> float | None:
-        """The share of killed ones among those that are killed, survived or timed out, from 0 to 1; None without any."""
+        """The share of killed ones among those that are killed, survived or timed out, from 0 to 1, else None."""
         counted = self.of(Status.KILLED, Status.TIMED_OUT, Status.SURVIVED)
         return sum(each.status is not Status.SURVIVED for each in counted) / len(counted) if counted else None

@@ -165,3 +165,14 @@ def apply(root: Path, patch: Path) -> process.Completed:
         str(patch),
     ]
     return process.run(command, check=False, timeout=60)
+
+
+def work_tree(root: Path) -> list[str]:
+    """The files of the work tree as it is, from `root`: what git keeps or would keep, nothing that it ignores.
+
+    Raises TdiError where git cannot say.
+    """
+    listed = _git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    if not listed.ok:
+        raise TdiError(f"git cannot list the files of {root}: {listed.last_line}")
+    return sorted({name for name in listed.stdout.split("\0") if name})
