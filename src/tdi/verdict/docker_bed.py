@@ -202,11 +202,13 @@ class DockerBed:
         docker.wait_until_booted(machine.name)
 
     def record(self, machine: Machine, moment: str) -> None:
-        if moment == kept_records.BEFORE and self._scenarios[machine.scenario].prepare is None:
-            known = published.kept_record(self._project, self._images[machine.name])
-            if known and kept_records.take_known(self._project, machine, known):
-                return
-        kept_records.record_machine(self._project, machine, moment)
+        if moment != kept_records.BEFORE or self._scenarios[machine.scenario].prepare:
+            kept_records.record_machine(self._project, machine, moment)
+            return
+        image = self._images[machine.name]
+        known = published.kept_record(self._project, image)
+        if not (known and kept_records.take_known(self._project, machine, known)):
+            published.note_record(self._project, image, kept_records.record_machine(self._project, machine, moment))
 
     def prepare(self, machine: Machine) -> ansible.Pass | None:
         of = self._scenarios[machine.scenario]

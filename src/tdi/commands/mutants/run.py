@@ -14,7 +14,7 @@ from tdi.outside.screen import out
 from tdi.project import Project
 
 
-class _Shard(click.ParamType):
+class _Shard(click.ParamType):  # type: ignore[type-arg] # older releases of click have no arguments here
     """K/N: the K-th of N parts."""
 
     name = "K/N"

@@ -36,8 +36,8 @@ def score_line(results: Results) -> str:
     if results.score is None:
         return "score: none, for there was no mutant to notice"
     equivalent = len(results.of(Status.EQUIVALENT))
-    said = f"score: {results.score:.1%} ({results.noticed} of {results.counted} were noticed; {equivalent} more are equivalent)"
-    return said
+    of_all = f"{results.noticed} of {results.counted} were noticed; {equivalent} more are equivalent"
+    return f"score: {results.score:.1%} ({of_all})"
 
 
 def _show_operators(results: Results) -> None:
