@@ -2,6 +2,7 @@
 
 import io
 import re
+import sys
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from pathlib import Path
 
 from tdi.errors import TdiError
 from tdi.outside import process
+
+_HUNK = re.compile(r"(?m)^@@ -\S+ \+(\d+)(?:,(\d+))? @@")
 
 
 @dataclass(frozen=True)
@@ -176,3 +179,30 @@ def work_tree(root: Path) -> list[str]:
     if not listed.ok:
         raise TdiError(f"git cannot list the files of {root}: {listed.last_line}")
     return sorted({name for name in listed.stdout.split("\0") if name})
+
+
+def changed_lines(root: Path, revision: str) -> dict[str, list[range]]:
+    """The lines (from 1) of each file below `root` that are others since the history parted from `revision`.
+
+    What is not committed and what git does not keep yet counts. Of lines that are gone, those on both sides count.
+    Raises TdiError where there is no such revision.
+    """
+    base = _answer(root, "merge-base", revision, "HEAD") if commit(root, revision) else None
+    if not base:
+        raise TdiError(
+            f"git knows no revision {revision} in {root}, or none that has a history in common.",
+            "Name a commit, branch or tag of this clone; a shallow one may not have it: git fetch --unshallow",
+        )
+    untracked = _git(root, "ls-files", "-z", "--others", "--exclude-standard").stdout
+    found = {name: [range(1, sys.maxsize)] for name in untracked.split("\0") if name}
+    words = ["diff", "--no-ext-diff", "--no-textconv", "--no-color", "--no-renames", "--relative"]
+    names = _git(root, *words, "--name-only", "-z", "--diff-filter=d", base, "--", ".").stdout
+    for name in filter(None, names.split("\0")):
+        hunks = _git(root, *words, "--unified=0", base, "--", f":(literal){name}").stdout
+        found[name] = [_range(*hunk) for hunk in _HUNK.findall(hunks)]
+    return found
+
+
+def _range(start: str, count: str) -> range:
+    first, lines = int(start), int(count or 1)
+    return range(first, first + lines) if lines else range(first, first + 2)

@@ -68,7 +68,7 @@ def command(
     not be tried.
     """
     project = Project.find()
-    every = finding.find(project, operators=operators, files=files, since=in_diff)
+    every = finding.find(project, operators or None, files or None, in_diff)
     mutants = finding.shard(every, *shard)
     if only_list:
         for mutant in mutants:
