@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event, Lock
 
+from tdi.content import history
 from tdi.errors import TdiError
 from tdi.images import base_image
 from tdi.images.base_image import BaseImage
@@ -20,7 +21,7 @@ from tdi.mutants.progress import Progress
 from tdi.mutants.results import MutantResult, Results, Status
 from tdi.mutants.trial import Came
 from tdi.mutants.worker import Work, Worker
-from tdi.outside import docker, git
+from tdi.outside import docker
 from tdi.project import Project, fingerprint
 from tdi.same_state import new_machines
 
@@ -60,11 +61,9 @@ def directory(project: Project) -> Path:
 
 def header(project: Project, order: Order, platform: str) -> Results:
     """What the results of a run are of, without any yet."""
-    top = git.top(project.root) or project.root
-    names = git.work_tree(top)
     return Results(
-        revision="" if git.is_dirty(top) else git.commit(top, "HEAD") or "",
-        tree=fingerprint([top / name for name in names]),
+        revision=history.checked_out(project) or "",
+        tree=fingerprint(tree.files(project)),
         platform=platform,
         full=order.full,
         made=order.made,

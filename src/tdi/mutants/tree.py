@@ -46,6 +46,18 @@ def deployed(project: Project) -> Before:
     return Before(head, "HEAD, which the mutants are of", project.root)
 
 
+def files(project: Project) -> list[Path]:
+    """The files of the repository's work tree as it is, but for what git ignores and for results.
+
+    Raises TdiError where git cannot say.
+    """
+    top = git.top(project.root) or project.root
+    found = (top / name for name in git.work_tree(top))
+    return [
+        path for path in found if (path.is_symlink() or path.is_file()) and not path.is_relative_to(project.artifacts)
+    ]
+
+
 def copied(project: Project, before: Before, directory: Path, artifacts: Path) -> Tree:
     """Copy the work tree of `project`, as it is, below `directory`; its results go to `artifacts`.
 
@@ -53,11 +65,10 @@ def copied(project: Project, before: Before, directory: Path, artifacts: Path) -
     """
     top = git.top(project.root) or project.root
     copy = directory / top.name
-    for name in git.work_tree(top):
-        source, target = top / name, copy / name
-        if source.is_symlink() or source.is_file():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target, follow_symlinks=False)
+    for source in files(project):
+        target = copy / source.relative_to(top)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source, target, follow_symlinks=False)
     artifacts.mkdir(parents=True, exist_ok=True)
     for name in SHARED:
         kept = project.artifacts / name
