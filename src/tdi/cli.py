@@ -64,6 +64,18 @@ cli = LazyGroup(
                 ),
             },
         ),
+        "mutants": LazyGroup(
+            "mutants",
+            place="tdi.commands.mutants",
+            help="Mutation testing: break the role on purpose, one edit at a time, and count what the suite notices.",
+            example="tdi mutants --in-diff main",
+            commands={
+                "run": "Try mutants of the role, each with the suite's own verdict; `tdi mutants` alone means this.",
+                "operators": "List the ways in which a role is broken, each with what it imitates.",
+                "merge": "Put the results of several shards together, and report them as one.",
+            },
+            default="run",
+        ),
         "machine": LazyGroup(
             "machine",
             place="tdi.commands.machine",

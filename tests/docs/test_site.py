@@ -133,7 +133,9 @@ def test_every_command_that_a_page_shows_exists_with_its_options(page: Path):
     for words in _called(page.read_text(encoding="utf-8")):
         if words[:2] in AWAITED and words[:2] not in contexts:
             continue
-        context = [contexts[words[:count]] for count in range(1, len(words) + 1) if words[:count] in contexts][-1]
+        named = [words[:count] for count in range(1, len(words) + 1) if words[:count] in contexts][-1]
+        default = getattr(contexts[named].command, "default", None)
+        context = contexts[(*named, default)] if default else contexts[named]
         assert not isinstance(context.command, click.Group) or context.command.invoke_without_command, words
         options = {
             option

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Event as Event_
 from typing import Any
@@ -138,3 +139,38 @@ def test_an_interrupt_ends_what_it_interrupts(bed, started: list[Started], monke
         with pytest.raises(KeyboardInterrupt):
             playbook.outcomes(lambda _: None)
     assert started[0].program.ended.is_set()
+
+
+def test_production_before_the_change_is_recorded_once_an_image(bed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    made = bed()
+    made._project = Project(made._project.root, tmp_path / "artifacts")
+    upgrade = made.machines[1]
+    made._images = {upgrade.name: "sha256:" + "a" * 64}
+    recorded, taken = [], []
+
+    def record(_project: Project, machine: object, moment: str) -> Path:
+        recorded.append((machine, moment))
+        (tmp_path / "record.json").write_text("{}")
+        return tmp_path / "record.json"
+
+    def take_known(_project: Project, _machine: object, known: Path) -> bool:
+        taken.append(known.read_text())
+        return True
+
+    monkeypatch.setattr(docker_bed.kept_records, "record_machine", record)
+    monkeypatch.setattr(docker_bed.kept_records, "take_known", take_known)
+    for moment in ("before", "before", "converged"):
+        made.record(upgrade, moment)
+    assert recorded == [(upgrade, "before"), (upgrade, "converged")]
+    assert taken == ["{}"]
+
+
+def test_a_machine_that_was_prepared_is_recorded_each_time(bed, monkeypatch: pytest.MonkeyPatch):
+    made = bed()
+    upgrade = made.machines[1]
+    made._scenarios["upgrade"] = replace(made._scenarios["upgrade"], prepare=Path("prepare.yml"))
+    recorded = []
+    monkeypatch.setattr(docker_bed.kept_records, "record_machine", lambda *given: recorded.append(given))
+    for _ in range(2):
+        made.record(upgrade, "before")
+    assert len(recorded) == 2

@@ -1,7 +1,7 @@
 """`tdi try`: patches that can be tried, and patches that cannot."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +47,11 @@ def verdicts(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Let every verdict be a pass, or what a file `class` in the patched copy asks for, and note what it was for."""
     seen: list[dict[str, Any]] = []
 
-    def run_verdict(copy: Project, _display: object, before: Any) -> Verdict:
+    def run_verdict(copy: Project, _display: object, before: Any, *, asked: Sequence[str] = ()) -> Verdict:
         files = {
             file.relative_to(copy.root).as_posix(): file.read_text() for file in copy.root.rglob("*") if file.is_file()
         }
-        seen.append({"copy": copy, "before": before, "files": files})
+        seen.append({"copy": copy, "before": before, "asked": asked, "files": files})
         verdict = Verdict("debian-13", same_state=Found(SameState(files.get("class", "same").strip())))
         for machine in verdict.machines.values():
             machine.steps = dict.fromkeys(Step, Ended(Result.PASS))
@@ -233,6 +233,27 @@ def test_kept_changes_that_get_their_class_hold(
     assert len(verdicts) == 2
 
 
+def test_a_kept_change_is_tried_on_the_past_that_shows_it(
+    tdi: Callable[..., EndedCommand], kept: Callable[..., None], verdicts: list
+):
+    kept(drift="{class: drift, past: former}")
+    ended = tdi("try", "--kept")
+    assert ended.code == 0, ended.err
+    assert [each["asked"] for each in verdicts] == [["default"], ["former"]]
+
+
+def test_all_pasts_are_those_of_the_project(
+    tdi: Callable[..., EndedCommand], kept: Callable[..., None], project: Project, verdicts: list
+):
+    kept()
+    past = project.root / "molecule" / "upgrade" / "past" / "former.yml"
+    past.parent.mkdir(parents=True)
+    past.write_text("a: 1\n")
+    assert tdi("try", "--kept", "--all-pasts").code == 0
+    assert [list(each["asked"]) for each in verdicts] == [["default", "former"]] * 2
+    assert tdi("try", "--all-pasts", "a.patch").code == 2
+
+
 @pytest.mark.usefixtures("verdicts")
 def test_a_kept_change_with_another_class_does_not_hold_and_is_named(
     tdi: Callable[..., EndedCommand], kept: Callable[..., None]
@@ -250,6 +271,8 @@ def test_a_kept_change_with_another_class_does_not_hold_and_is_named(
         ("good/a.patch: pass\n", "broken/b.patch"),
         ("good/a.patch: pass\nbroken/b.patch: drift\ngood/c.patch: pass\n", "good/c.patch"),
         ("good/a.patch: pas\n", "pas"),
+        ("good/a.patch: {class: pass, on: former}\nbroken/b.patch: drift\n", "is no class"),
+        ("good/a.patch: {past: former}\nbroken/b.patch: drift\n", "is no class"),
         ("- a\n", "cannot be used"),
         ("", "cannot be used"),
         ("a: b: c\n", "cannot be used"),

@@ -10,7 +10,8 @@ import click
 class LazyGroup(click.Group):
     """Commands whose modules stand in the package `place`, one each; `commands` says of each what help says of it.
 
-    A group in it stands there itself. `example` is a call that help shows.
+    A group in it stands there itself. `example` is a call that help shows. `default` is the command that is meant where
+    none is named.
     """
 
     def __init__(
@@ -21,11 +22,20 @@ class LazyGroup(click.Group):
         help: str,  # noqa: A002 (the name that click gives it)
         example: str,
         commands: Mapping[str, "str | LazyGroup"],
+        default: str | None = None,
     ) -> None:
         epilog = f"\b\nExample:\n  {example}"
         super().__init__(name, help=help, epilog=epilog, context_settings={"help_option_names": ["-h", "--help"]})
         self.place = place
         self.table = commands
+        self.default = default
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Name the default command where none is named."""
+        asks_for_help = args[:1] in (["-h"], ["--help"])
+        if self.default and not asks_for_help and (not args or args[0] not in self.table):
+            args = [self.default, *args]
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of the commands, in the order in which help has them."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from tdi.commands.options import json_option, write
+from tdi.molecule import pasts
 from tdi.project import Project
 from tdi.verdict import patches as trials
 
@@ -14,11 +15,21 @@ from tdi.verdict import patches as trials
 @click.option(
     "--kept", is_flag=True, help="Try the kept changes; each must get the class that changes/expected.yml says."
 )
+@click.option(
+    "--all-pasts",
+    is_flag=True,
+    help="Try the kept changes on every past of the project, not on one each.",
+)
 @json_option
-def command(patches: tuple[Path, ...], kept: bool, json_file: Path | None) -> int:  # noqa: FBT001 (click hands flags over like this)
+def command(patches: tuple[Path, ...], kept: bool, all_pasts: bool, json_file: Path | None) -> int:  # noqa: FBT001 (click hands flags over like this)
     """Give the verdict for patches against HEAD, each in a throw-away copy; the checkout is not touched."""
     if kept == bool(patches):
         raise click.UsageError("Name patches, or --kept for the kept changes.")
+    if all_pasts and not kept:
+        raise click.UsageError("--all-pasts goes with --kept: a patch that is named is tried on all of them.")
     project = Project.find()
+    asked = pasts.names(project) if all_pasts else ()
     expected = trials.kept_changes(project) if kept else {}
-    return trials.try_all(project, patches or tuple(expected), expected, lambda document: write(json_file, document))
+    return trials.try_all(
+        project, patches or tuple(expected), expected, lambda document: write(json_file, document), asked
+    )

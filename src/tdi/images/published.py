@@ -8,6 +8,7 @@ import gzip
 import re
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -283,12 +284,20 @@ def _record_file(project: Project, image: str) -> Path:
 
 
 def kept_record(project: Project, image: str) -> Path | None:
-    """The record of a machine that was booted from a published image when it was published, or None where none is here.
+    """The record of a machine that was booted from an image of production, and not touched; None where none is here.
+
+    Of a published image it was made when that was published, of another one by the first verdict on it.
 
     Its key says with which collector and settings it was made: another collector would record other things.
     """
     file = _record_file(project, image)
     return file if file.is_file() else None
+
+
+def note_record(project: Project, image: str, record: Path) -> None:
+    """Keep `record`, of a machine that was booted from an image of production and not touched: it only saves time."""
+    with suppress(OSError):
+        _write(_record_file(project, image), record.read_bytes())
 
 
 def _keep_record(project: Project, where: Registry, generation: Generation, image: str) -> None:

@@ -31,6 +31,8 @@ class Manifest:
     copy_of: Path | None = None
     copy_at: str | None = None
     """The repository and the commit that `root` is a throw-away copy of: the copy has no history."""
+    twin: Path | None = None
+    """The record of a twin to go by, in place of one of this very tree: what may vary is decided by another tree."""
 
     def machine(self, name: str) -> Machine | None:
         """The machine of the run whose container is called `name`."""
@@ -67,4 +69,5 @@ def current() -> Manifest | None:
         machines=tuple(Machine(**{**each, "part": Part(each["part"])}) for each in said["machines"]),
         copy_of=Path(said["copy_of"]) if said["copy_of"] else None,
         copy_at=said["copy_at"],
+        twin=Path(said["twin"]) if said["twin"] else None,
     )

@@ -1,9 +1,12 @@
 """What came of mutants: the oracles that can kill one, its status, and the file that a run keeps as it goes on."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from tdi.mutants.mutant import Mutant
 
 
 class Oracle(StrEnum):
@@ -69,13 +72,32 @@ class MutantResult:
     log: str = ""
     """Its directory below artifacts/mutants."""
 
+    @classmethod
+    def of(cls, mutant: Mutant, status: Status, kills: tuple[Kill, ...], seconds: float, why: str) -> "MutantResult":
+        """The result of a mutant, with what there is to show of it."""
+        return cls(
+            mutant.id,
+            mutant.operator,
+            mutant.path,
+            mutant.line,
+            mutant.last_line,
+            mutant.edit.says,
+            mutant.diff,
+            status,
+            kills,
+            seconds,
+            why,
+        )
+
     def as_json(self) -> dict[str, Any]:
         """One line of the file of results."""
         return {
             **{name: getattr(self, name) for name in ("id", "operator", "path", "line", "last_line", "says", "diff")},
             "status": self.status.value,
             "kills": [{"oracle": k.oracle.value, "evidence": k.evidence, "past": k.past} for k in self.kills],
-            **{"seconds": round(self.seconds, 2), "why": self.why, "log": self.log},
+            "seconds": round(self.seconds, 2),
+            "why": self.why,
+            "log": self.log,
         }
 
     @classmethod
@@ -116,7 +138,34 @@ class Results:
         return [each for each in self.mutants if each.status in statuses]
 
     @property
+    def to_confirm(self) -> list[MutantResult]:
+        """The mutants that only the plan shows: both machines are wrong in the same way, and a person has to see it."""
+        return [each for each in self.of(Status.KILLED) if {kill.oracle for kill in each.kills} == {Oracle.PLAN}]
+
+    @property
+    def counted(self) -> int:
+        """How many there are that the suite should notice: those that are equivalent or say nothing are left out."""
+        return len(self.of(Status.KILLED, Status.TIMED_OUT, Status.SURVIVED))
+
+    @property
+    def noticed(self) -> int:
+        """How many of those it noticed by itself; what a person has to confirm is not among them."""
+        return len(self.of(Status.KILLED, Status.TIMED_OUT)) - len(self.to_confirm)
+
+    @property
     def score(self) -> float | None:
-        """The share of killed ones among those that are killed, survived or timed out, from 0 to 1; None without any."""
-        counted = self.of(Status.KILLED, Status.TIMED_OUT, Status.SURVIVED)
-        return sum(each.status is not Status.SURVIVED for each in counted) / len(counted) if counted else None
+        """The share that was noticed, from 0 to 1; None where there is nothing to notice."""
+        return self.noticed / self.counted if self.counted else None
+
+    def by_oracle(self) -> list[tuple[Oracle, int, int]]:
+        """For each oracle how many it noticed, and how many it alone; the latter says something of a full run only."""
+        oracles = [{kill.oracle for kill in each.kills} for each in self.of(Status.KILLED)]
+        rows = ((one, sum(one in each for each in oracles), sum(each == {one} for each in oracles)) for one in Oracle)
+        return [row for row in rows if row[1]]
+
+    def by_operator(self) -> dict[str, Counter[Status]]:
+        """For each operator how many of its mutants ended how."""
+        found: dict[str, Counter[Status]] = {}
+        for each in sorted(self.mutants, key=lambda each: each.operator):
+            found.setdefault(each.operator, Counter())[each.status] += 1
+        return found

@@ -366,6 +366,12 @@ def _write_inventory(directory: Path, machines: Mapping[str, AnsibleSettings]) -
     return {given.inventory.host: name for name, given in machines.items()}
 
 
+def failure_of(facts: Mapping[str, Any]) -> Failure:
+    """The failure that the facts of a result tell which failed, or whose machine could not be reached."""
+    unreachable = facts["outcome"] == "unreachable"
+    return Failure(facts["task"], facts["path"] or "", facts["message"], unreachable, tuple(facts.get("units", ())))
+
+
 class _Reader:
     """Follows the file of events while Ansible writes it, and keeps count of what each machine went through."""
 
@@ -408,10 +414,7 @@ class _Reader:
             elif facts["outcome"] == "ok":
                 current.about |= dict.fromkeys(facts.get("about", ()), facts["task"])
             elif facts["outcome"] in {"failed", "unreachable"}:
-                unreachable = facts["outcome"] == "unreachable"
-                current.failure = Failure(
-                    facts["task"], facts["path"] or "", facts["message"], unreachable, tuple(facts.get("units", ()))
-                )
+                current.failure = failure_of(facts)
 
     def _settle(self, recap: dict[str, dict[str, int]]) -> None:
         """Keep only what the recap confirms: a failure that a `rescue` caught is none, and ends no pass."""

@@ -231,6 +231,10 @@ class Asked:
         self.child.stdin.flush()
         return self.child.stdout.readline()
 
+    def interrupt(self) -> None:
+        """Interrupt what it is at, as Ctrl-C does."""
+        self.child.send_signal(signal.SIGINT)
+
     def close(self, seconds: float = 10) -> None:
         """Ask nothing more, and end it where it does not end by itself within so many seconds."""
         for pipe in (self.child.stdin, self.child.stdout):

@@ -1,5 +1,6 @@
 """Signals: those that end a program unwind it as Ctrl-C does, so that whatever it began is put away."""
 
+import os
 import signal
 from types import FrameType
 
@@ -22,3 +23,8 @@ def interrupt_on_signals() -> None:
     signal.signal(signal.SIGTERM, interrupt)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signal.signal(signal.SIGHUP, interrupt)
+
+
+def interrupt_ourselves() -> None:
+    """Interrupt the main thread of this process, as Ctrl-C does, from another thread of it."""
+    os.kill(os.getpid(), signal.SIGINT)

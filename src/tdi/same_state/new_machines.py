@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tdi.errors import TdiError
 from tdi.images.base_image import BaseImage
-from tdi.machines import lifecycle
+from tdi.machines import lifecycle, manifest
 from tdi.machines.locks import only_one
 from tdi.machines.machine import Machine, Part
 from tdi.molecule import playing, scenario
@@ -112,10 +112,14 @@ def twin(project: Project, base: BaseImage, *, boot: bool = False) -> Twin:
 
     Raises UnsteadyError where the role fails on the twin, TdiError where the test bed does.
     """
+    run = manifest.current()
+    if run and run.twin:
+        booted = booted_of(run.twin)
+        return Twin(run.twin, booted if boot and booted.exists() else None)
     key = json.dumps(kept_records.key(project, base.id), sort_keys=True)
     name = hashlib.sha256(key.encode()).hexdigest()[:16]
     file = project.artifacts / "twins" / f"{name}.json"
-    booted, tried = file.with_name(f"{name}-booted.json"), file.with_name(f"{name}-booted")
+    booted, tried = booted_of(file), file.with_name(f"{name}-booted")
     with only_one(f"twin-{name}", "another process makes this twin"):
         missing = _why_unusable(project, file, base)
         if not missing and boot and not tried.exists():
@@ -130,6 +134,11 @@ def twin(project: Project, base: BaseImage, *, boot: bool = False) -> Twin:
                 tried.touch()
             _keep_the_last(file.parent)
     return Twin(file, booted if boot and booted.exists() else None)
+
+
+def booted_of(twin: Path) -> Path:
+    """Where the record of a twin after its next boot is, if it was asked for, beside the one before."""
+    return twin.with_name(f"{twin.stem}-booted.json")
 
 
 def _why_unusable(project: Project, file: Path, base: BaseImage) -> str | None:

@@ -104,13 +104,21 @@ class _Loading:
 class DockerBed:
     """The machines of a project's scenarios, for one run. What each method does stands in `bed.Bed`."""
 
-    def __init__(self, project: Project, run: Run, upgrades: Sequence[Past], before: Before | None = None) -> None:
+    def __init__(
+        self,
+        project: Project,
+        run: Run,
+        upgrades: Sequence[Past],
+        before: Before | None = None,
+        twin: Path | None = None,
+    ) -> None:
         """Of the checkout `project`, within `run`, with a machine for each of `upgrades`.
 
-        `before` says of what the project is a copy, where it is one.
+        `before` says of what the project is a copy, where it is one, and `twin` is the record of the twin to go by
+        where that is not to be one of the project itself.
         """
         self.root = project.root
-        self._project, self._run, self._before = project, run, before
+        self._project, self._run, self._before, self._twin = project, run, before, twin
         self._scenarios = {name: scenario.load(project, name) for name in scenario.NAMES}
         fresh, upgrade = (each.of_machine for each in self._scenarios.values())
         self._pasts = {_of_past(upgrade, past, run, alone=len(upgrades) == 1): past for past in upgrades}
@@ -168,7 +176,8 @@ class DockerBed:
     @contextmanager
     def in_force(self) -> Iterator[None]:
         records = self._run.directory / "records"
-        manifest = Manifest(self.root, self._project.artifacts, records, tuple(self.machines), **self._copied())
+        machines = tuple(self.machines)
+        manifest = Manifest(self.root, self._project.artifacts, records, machines, **self._copied(), twin=self._twin)
         with in_force(manifest, self._run.directory), kept(records, self._project.records):
             yield
 
@@ -193,11 +202,13 @@ class DockerBed:
         docker.wait_until_booted(machine.name)
 
     def record(self, machine: Machine, moment: str) -> None:
-        if moment == kept_records.BEFORE and self._scenarios[machine.scenario].prepare is None:
-            known = published.kept_record(self._project, self._images[machine.name])
-            if known and kept_records.take_known(self._project, machine, known):
-                return
-        kept_records.record_machine(self._project, machine, moment)
+        if moment != kept_records.BEFORE or self._scenarios[machine.scenario].prepare:
+            kept_records.record_machine(self._project, machine, moment)
+            return
+        image = self._images[machine.name]
+        known = published.kept_record(self._project, image)
+        if not (known and kept_records.take_known(self._project, machine, known)):
+            published.note_record(self._project, image, kept_records.record_machine(self._project, machine, moment))
 
     def prepare(self, machine: Machine) -> ansible.Pass | None:
         of = self._scenarios[machine.scenario]

@@ -41,7 +41,7 @@ def converge(outcome: ansible.Outcome, machines: Sequence[Machine], witness: Wit
     for machine in machines:
         first, *rest = outcome.passes[machine.name]
         if first.failure:
-            mine = {Step.CONVERGE: _failure(first.failure, machine, witness)}
+            mine = {Step.CONVERGE: failure(first.failure, machine, witness)}
         elif not outcome.recap or not first.results:
             # The one run is of all machines, and what ended it is said of each.
             error = error or _end(outcome, machines, witness)
@@ -79,28 +79,28 @@ def _idempotence(second: ansible.Pass, machine: Machine, witness: Witness) -> En
     if not second.results:
         return Ended(Result.ERROR, "the second run reported nothing")
     if second.failure:
-        failed = _failure(second.failure, machine, witness)
-        return replace(failed, detail=f"the second run failed: {failed.detail}")
+        ended = failure(second.failure, machine, witness)
+        return replace(ended, detail=f"the second run failed: {ended.detail}")
     if second.changed:
         tasks = process.joined(f"'{task}'" for task in second.changed)
         return Ended(Result.FAIL, f"the second run changed something again: {tasks}")
     return Ended(Result.PASS)
 
 
-def _failure(failure: ansible.Failure, machine: Machine, witness: Witness) -> Ended:
+def failure(failed: ansible.Failure, machine: Machine, witness: Witness) -> Ended:
     """A failed task: a failure of the change, or trouble of the test bed where that can be shown."""
-    place = ansible.within(witness.root, failure.path)
-    said = f"task '{failure.task}'{f' ({place})' if place else ''} failed: {failure.message}"
+    place = ansible.within(witness.root, failed.path)
+    said = f"task '{failed.task}'{f' ({place})' if place else ''} failed: {failed.message}"
     trouble = witness.trouble(machine)
-    if trouble is None and _NO_SPACE in failure.message:
+    if trouble is None and _NO_SPACE in failed.message:
         trouble = "the disk is full"
-    if trouble is None and failure.unreachable:
+    if trouble is None and failed.unreachable:
         trouble = f"{machine.name} could not be reached"
-    if trouble is None and failure.about_packages:
+    if trouble is None and failed.about_packages:
         trouble = witness.mirror_trouble()
     if trouble:
         return Ended(Result.ERROR, f"{trouble}: {said}")
-    return Ended(Result.FAIL, said, tuple(_journals(failure, machine, witness)))
+    return Ended(Result.FAIL, said, tuple(_journals(failed, machine, witness)))
 
 
 def _journals(failure: ansible.Failure, machine: Machine, witness: Witness) -> Iterator[str]:
@@ -148,7 +148,7 @@ def verify_playbook(outcome: ansible.Outcome, machine: Machine, witness: Witness
     """How all tests of a machine ended: what the verifier found (`tested`), and the scenario's own playbook."""
     (only,) = outcome.passes[machine.name]
     if only.failure:
-        ended = _failure(only.failure, machine, witness)
+        ended = failure(only.failure, machine, witness)
     elif outcome.code or not outcome.recap:
         error = ansible.last_error(outcome) or witness.trouble(machine)
         ended = Ended(

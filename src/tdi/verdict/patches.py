@@ -4,6 +4,7 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import yaml
 
 from tdi.content.history import Before
 from tdi.errors import ExitCode, TdiError
+from tdi.molecule.pasts import DEFAULT
 from tdi.outside import git
 from tdi.outside.screen import out
 from tdi.project import Project
@@ -18,8 +20,16 @@ from tdi.verdict import display, durations, page, run
 from tdi.verdict.outcome import Class, Verdict
 
 
-def kept_changes(project: Project) -> dict[Path, Class]:
-    """The kept changes and the class that each must get, from changes/expected.yml.
+@dataclass(frozen=True)
+class Expected:
+    """What a kept change must get, and on which past it shows, for a trial that is to be quick."""
+
+    kind: Class
+    past: str = DEFAULT
+
+
+def kept_changes(project: Project) -> dict[Path, Expected]:
+    """The kept changes and what each must get, from changes/expected.yml.
 
     Raises TdiError where that file cannot be used, or where it and the patches beside it are not the same.
     """
@@ -27,9 +37,12 @@ def kept_changes(project: Project) -> dict[Path, Class]:
     file = directory / "expected.yml"
     try:
         rows = yaml.safe_load(file.read_text(encoding="utf-8"))
-        expected = {directory / name: Class(kind) for name, kind in rows.items()}
-    except (OSError, yaml.YAMLError, AttributeError, ValueError) as error:
-        raise TdiError(f"{file} cannot be used: {error}.", "It says `patch: class`, a line each.") from None
+        expected = {directory / name: _expected(row) for name, row in rows.items()}
+    except (OSError, yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
+        raise TdiError(
+            f"{file} cannot be used: {error}.",
+            "It says `patch: class` or `patch: {class: CLASS, past: PAST}`, a line each.",
+        ) from None
     odd = set(expected) ^ set(directory.glob("*/*.patch"))
     if odd:
         name = min(odd).relative_to(directory)
@@ -39,13 +52,29 @@ def kept_changes(project: Project) -> dict[Path, Class]:
     return expected
 
 
+def _expected(row: Any) -> Expected:
+    """What a row says. Raises ValueError or TypeError for one that says something else."""
+    if not isinstance(row, dict):
+        return Expected(Class(row))
+    said = {"past": DEFAULT, **row}
+    if set(said) != {"class", "past"} or not isinstance(said["past"], str):
+        raise ValueError(f"{row} is no class, and past")
+    return Expected(Class(said["class"]), said["past"])
+
+
 def try_all(
-    project: Project, patches: Sequence[Path], expected: Mapping[Path, Class], write: Callable[[Any], None]
+    project: Project,
+    patches: Sequence[Path],
+    expected: Mapping[Path, Expected],
+    write: Callable[[Any], None],
+    pasts: Sequence[str] = (),
 ) -> int:
     """Give each patch its verdict, print it, and hand all of them to `write` as one document.
 
-    Returns the exit code: with `expected`, whether each patch got the class that it must get, otherwise the worst of
-    the verdicts. Raises TdiError for a patch that is missing, empty or does not apply, before anything is run.
+    `pasts` are those that production comes from; without any, a kept change has the one on which it shows, and others
+    those of the project. Returns the exit code: with `expected`, whether each patch got the class that it must get,
+    otherwise the worst of the verdicts. Raises TdiError for a patch that is missing, empty or does not apply, before
+    anything is run.
     """
     head = git.commit(project.root, "HEAD")
     if head is None or not git.top(project.root):
@@ -59,20 +88,21 @@ def try_all(
     for patch, artifacts in zip(patches, _own_directories(project, patches), strict=True):
         if verdicts:
             out.print()
-        verdicts[str(patch)] = try_one(project, patch, head, artifacts)
+        asked = pasts or ([expected[patch].past] if patch in expected else ())
+        verdicts[str(patch)] = try_one(project, patch, head, artifacts, asked)
         display.show(verdicts[str(patch)], artifacts, str(patch))
         if patch in expected:
-            out.print(f"expected: {expected[patch]}")
+            out.print(f"expected: {expected[patch].kind}")
     write({"schema": 1, "patches": {name: verdict.as_json() for name, verdict in verdicts.items()}})
     if expected:
         return _as_expected(verdicts, expected)
     return max((verdict.exit_code for verdict in verdicts.values()), default=ExitCode.HOLDS)
 
 
-def _as_expected(verdicts: Mapping[str, Verdict], expected: Mapping[Path, Class]) -> int:
-    wrong = [(patch, verdicts[str(patch)]) for patch in expected if verdicts[str(patch)].kind != expected[patch]]
+def _as_expected(verdicts: Mapping[str, Verdict], expected: Mapping[Path, Expected]) -> int:
+    wrong = [(patch, verdicts[str(patch)]) for patch in expected if verdicts[str(patch)].kind != expected[patch].kind]
     for patch, verdict in wrong:
-        out.print(f"{patch.name}: {verdict.kind}, but it must get {expected[patch]}", style="bold red")
+        out.print(f"{patch.name}: {verdict.kind}, but it must get {expected[patch].kind}", style="bold red")
     out.print(f"{len(expected) - len(wrong)} of {len(expected)} kept changes got the class that they must get")
     if any(verdict.kind is Class.COULD_NOT_RUN for _, verdict in wrong):
         return ExitCode.COULD_NOT_RUN
@@ -90,14 +120,17 @@ def _own_directories(project: Project, patches: Sequence[Path]) -> list[Path]:
     return directories
 
 
-def try_one(project: Project, patch: Path, head: str, artifacts: Path) -> Verdict:
-    """The verdict for one patch against `head`; its page, logs and records are kept in `artifacts`."""
+def try_one(project: Project, patch: Path, head: str, artifacts: Path, pasts: Sequence[str] = ()) -> Verdict:
+    """The verdict for one patch against `head`; its page, logs and records are kept in `artifacts`.
+
+    `pasts` are those that production comes from (default: those of the project).
+    """
     with tempfile.TemporaryDirectory(prefix="tdi-try-") as directory:
         copy = _patched_copy(project, head, patch, Path(directory))
         # The copy has no history: production is what HEAD deploys, and that is said.
         former = Before(head, "HEAD, which the patch is against", project.root)
         with display.Display(f"{patch.name}: ", durations.usual(project.artifacts)) as progress:
-            verdict = run.run_verdict(Project(copy, artifacts), progress, former)
+            verdict = run.run_verdict(Project(copy, artifacts), progress, former, asked=pasts)
     page.write(verdict, artifacts, str(patch))
     durations.keep(project.artifacts, verdict)
     return verdict

@@ -5,3 +5,6 @@ SAME_STATE_TEST = "test_same_state_as_a_new_machine"
 
 RECORD_TEST = "test_the_machine_can_be_recorded"
 """The test that records."""
+
+BROKEN_TEST = "test_nothing_on_the_machine_is_broken"
+"""The test of what must hold on any machine: no failed unit, no restart owed."""
