@@ -5,7 +5,10 @@ import pytest
 from conftest import Repository
 from tdi.errors import TdiError
 from tdi.mutants import finding
-from tdi.mutants.mutant import Mutant
+from tdi.mutants.mutant import Edit, Mutant
+from tdi.mutants.operators.operator import Operator
+from tdi.mutants.results import Oracle
+from tdi.mutants.source import Part, Source
 from tdi.project import Project
 
 TASKS = """---
@@ -109,3 +112,13 @@ def test_shards_are_all_mutants_each_once_and_as_many(project: Project):
 def test_a_shard_that_is_not_there_is_an_error(number: int, of: int):
     with pytest.raises(TdiError, match=f"no shard {number}/{of}"):
         finding.shard([], number, of)
+
+
+@pytest.mark.parametrize(
+    ("text", "stays"),
+    [("# One.\n", False), ("b: [\n", False), ("a: 2\n", False), ("b: 2\n", True)],
+    ids=["a comment", "no YAML", "a key twice", "another value"],
+)
+def test_an_edit_that_says_the_same_or_that_no_role_could_be_is_none(text: str, stays: bool):  # noqa: FBT001
+    operator = Operator("add", "It.", "", "", (Oracle.LINT,), lambda _: [Edit(0, 0, text, "it is new")])
+    assert bool(finding.of_source(Source("vars/main.yml", Part.VARIABLES, "a: 1\n"), [operator])) is stays
