@@ -213,6 +213,7 @@ def two(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]
         shutil.rmtree(running.temporary, ignore_errors=True)
 
 
+@pytest.mark.nightly
 def test_plain_ansible_comes_to_the_same_verdict_as_mitogen(two: Two):
     one, other = two.mitogen.verdict(), two.plain.verdict()
     assert (one["provenance"]["strategy"], other["provenance"]["strategy"]) == ("mitogen_linear", "linear")
@@ -222,6 +223,7 @@ def test_plain_ansible_comes_to_the_same_verdict_as_mitogen(two: Two):
         assert one[part] == other[part]
 
 
+@pytest.mark.nightly
 def test_two_verdicts_at_once_do_not_meet_and_leave_nothing(two: Two):
     ids = [running.verdict()["provenance"]["run"] for running in (two.mitogen, two.plain)]
     assert ids[0] != ids[1]
@@ -235,6 +237,7 @@ def test_two_verdicts_at_once_do_not_meet_and_leave_nothing(two: Two):
     assert records >= {"fresh.json", "upgrade.json", "upgrade-before.json", "same-state.json"}
 
 
+@pytest.mark.nightly
 def test_the_logs_that_are_kept_are_those_of_one_run(two: Two):
     assert two.mitogen.artifacts
     log = two.mitogen.artifacts / "logs" / "verify.log"

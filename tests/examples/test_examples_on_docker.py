@@ -13,6 +13,9 @@ from conftest import ROOT
 
 EXAMPLES = sorted(file.parent.name for file in (ROOT / "examples").glob("*/expected.yml"))
 
+FOR_EACH_PUSH = {"handler-in-containers-role", "site-collection"}
+"""A role at the root of its repository and a collection; the others take a minute and more each."""
+
 pytestmark = pytest.mark.docker
 
 
@@ -42,7 +45,9 @@ def recorded(name: str, directory: Path) -> Path:
     return project
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in FOR_EACH_PUSH else pytest.mark.nightly) for name in EXAMPLES]
+)
 def test_an_example_gets_its_verdict(name: str, tmp_path: Path):
     expected: dict[str, Any] = yaml.safe_load((ROOT / "examples" / name / "expected.yml").read_text())
     project = recorded(name, tmp_path)

@@ -10,7 +10,7 @@ from tdi.machines.machine import Machine, Part
 from tdi.mutants.results import Kill, Oracle
 from tdi.mutants.watch import NoticedError, TroubleError, Watch
 from tdi.outside.ansible import AGAIN, Event
-from tdi.outside.pytest_run import TestOutcome
+from tdi.outside.pytest_run import TestOutcome as Tested
 from tdi.verdict.outcome import Ended, MachineOutcome, Result, Step, Verdict
 
 FRESH = Machine("c-fresh", "fresh", "fresh", Part.NEW)
@@ -105,7 +105,7 @@ def test_a_machine_that_was_killed_says_nothing_of_the_mutant(watch: Callable[..
     with pytest.raises(TroubleError, match="it was killed"):
         watch(wrong="it was killed").ansible(result(FRESH, "failed"))
     with pytest.raises(TroubleError, match="it was killed"):
-        watch(wrong="it was killed").test(TestOutcome("test_a", FRESH.name, "failed", "no"))
+        watch(wrong="it was killed").test(Tested("test_a", FRESH.name, "failed", "no"))
 
 
 @pytest.mark.parametrize(
@@ -118,24 +118,24 @@ def test_a_machine_that_was_killed_says_nothing_of_the_mutant(watch: Callable[..
     ],
 )
 def test_a_test_that_fails_is_noticed(watch: Callable[..., Watch], test: str, machine: Machine, oracle: Oracle):
-    assert kill_of(lambda: watch().test(TestOutcome(test, machine.name, "failed", "\nno"))).oracle is oracle
+    assert kill_of(lambda: watch().test(Tested(test, machine.name, "failed", "\nno"))).oracle is oracle
 
 
 def test_a_test_that_ends_in_our_own_error_says_nothing_of_the_mutant(watch: Callable[..., Watch]):
     with pytest.raises(TroubleError):
-        watch().test(TestOutcome("test_a", FRESH.name, "failed", "tdi.errors.TdiError: no engine"))
+        watch().test(Tested("test_a", FRESH.name, "failed", "tdi.errors.TdiError: no engine"))
 
 
 def test_tests_that_hold_are_not_noticed(watch: Callable[..., Watch]):
-    watch().test(TestOutcome("test_a", FRESH.name, "passed", ""))
+    watch().test(Tested("test_a", FRESH.name, "passed", ""))
 
 
 def test_everything_is_seen_where_that_is_asked_for(watch: Callable[..., Watch]):
     watching = watch(full=True)
     watching.ansible(result(FRESH, "failed"))
-    watching.test(TestOutcome("test_a", UPGRADE.name, "failed", "one"))
-    watching.test(TestOutcome("test_b", UPGRADE.name, "failed", "two"))
-    watching.test(TestOutcome("test_same_state_as_a_new_machine", FORMER.name, "failed", "a file"))
+    watching.test(Tested("test_a", UPGRADE.name, "failed", "one"))
+    watching.test(Tested("test_b", UPGRADE.name, "failed", "two"))
+    watching.test(Tested("test_same_state_as_a_new_machine", FORMER.name, "failed", "a file"))
     failed = Ended(Result.FAIL, "task 'a task' failed: no")
     steps = {Step.CONVERGE: Ended(Result.PASS), Step.LOAD: Ended(Result.FAIL, "3 lost"), Step.VERIFY: failed}
     verdict = Verdict(

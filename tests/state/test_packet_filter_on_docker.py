@@ -15,7 +15,7 @@ from tdi.state import recording
 from tdi.state.compare import compare
 from tdi.state.finding import Severity
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.nightly]
 
 HOOK = "type filter hook input priority 0;"
 

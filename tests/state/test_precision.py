@@ -19,6 +19,7 @@ def precision(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.mark.docker
+@pytest.mark.nightly
 def test_machines_in_other_surroundings_are_in_the_same_state(precision: ModuleType, tmp_path: Path):
     project = Project(ROOT, tmp_path / "artifacts")
     project.prepare_artifacts()

@@ -26,6 +26,14 @@ from tdi.state.record import RecordFile
 
 pytestmark = pytest.mark.docker
 
+FOR_EACH_PUSH = "databases"
+"""The group whose machines are made for each push; the others take a minute and more each."""
+
+
+def _when(group: str) -> list[pytest.MarkDecorator]:
+    return [] if group == FOR_EACH_PUSH else [pytest.mark.nightly]
+
+
 APT = "apt-get --quiet --assume-yes --no-install-recommends -oDpkg::Use-Pty=0"
 NAMES = Names("new", "upgraded")
 PARTS = ("new", "twin", "upgraded")
@@ -110,7 +118,9 @@ def shown(findings: tuple[Finding, ...]) -> str:
     return "\n".join(f"{f.kind} {f.scope} {f.key!r} {f.attributes}: {f.why}" for f in findings)
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=[fault.id for fault in FAULTS])
+@pytest.mark.parametrize(
+    "fault", [pytest.param(fault, marks=_when(fault.group)) for fault in FAULTS], ids=[fault.id for fault in FAULTS]
+)
 def test_a_fault_of_a_server_is_one_finding_and_the_right_one(fault: Fault, servers: Callable[[str], Servers]):
     came = servers(fault.group)
     assert fault.id not in came.not_planted, came.not_planted[fault.id]
@@ -118,14 +128,14 @@ def test_a_fault_of_a_server_is_one_finding_and_the_right_one(fault: Fault, serv
     assert len(mine) == 1, shown(came.faulty.findings)
 
 
-@pytest.mark.parametrize("group", PACKAGES)
+@pytest.mark.parametrize("group", [pytest.param(group, marks=_when(group)) for group in PACKAGES])
 def test_faults_of_a_server_give_no_other_finding(group: str, servers: Callable[[str], Servers]):
     planted = {(fault.scope, fault.key) for fault in FAULTS if fault.group == group}
     others = tuple(f for f in servers(group).faulty.findings if (f.scope, f.key) not in planted)
     assert not others, shown(others)
 
 
-@pytest.mark.parametrize("group", PACKAGES)
+@pytest.mark.parametrize("group", [pytest.param(group, marks=_when(group)) for group in PACKAGES])
 def test_servers_without_a_fault_give_no_finding(group: str, servers: Callable[[str], Servers]):
     assert not servers(group).unmutated.findings, shown(servers(group).unmutated.findings)
 

@@ -104,6 +104,7 @@ def test_each_release_is_a_past_and_what_one_of_them_leaves_behind_is_found(verd
     assert (project / "artifacts" / "records" / "plan-long-lived.json").is_file()
 
 
+@pytest.mark.nightly
 def test_declared_pasts_have_their_settings_and_what_was_done_by_hand(verdict, project: Path):
     by_hand = """\
 tdi_past:
@@ -137,6 +138,7 @@ def test_a_past_that_cannot_be_provisioned_says_why_and_one_alone_is_no_verdict(
     assert "Trying" not in said, "another playbook for the role would not mend it"
 
 
+@pytest.mark.nightly
 def test_the_way_back_is_shown_and_not_supported(verdict, project: Path):
     code, said, found = verdict("--to", "1.0.0")
     assert "A downgrade is shown, and not supported" in said

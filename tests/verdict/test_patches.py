@@ -242,6 +242,16 @@ def test_a_kept_change_is_tried_on_the_past_that_shows_it(
     assert [each["asked"] for each in verdicts] == [["default"], ["former"]]
 
 
+def test_where_time_matters_some_kept_changes_are_left_out(
+    tdi: Callable[..., EndedCommand], kept: Callable[..., None], verdicts: list
+):
+    kept(drift="{class: drift, quick: false}")
+    ended = tdi("try", "--kept", "--quick")
+    assert "1 of 1" in ended.out
+    assert len(verdicts) == 1
+    assert "2 of 2" in tdi("try", "--kept").out
+
+
 def test_all_pasts_are_those_of_the_project(
     tdi: Callable[..., EndedCommand], kept: Callable[..., None], project: Project, verdicts: list
 ):

@@ -26,10 +26,12 @@ class Expected:
 
     kind: Class
     past: str = DEFAULT
+    quick: bool = True
+    """Whether it is one of those that are tried where time matters."""
 
 
-def kept_changes(project: Project) -> dict[Path, Expected]:
-    """The kept changes and what each must get, from changes/expected.yml.
+def kept_changes(project: Project, *, quick: bool = False) -> dict[Path, Expected]:
+    """The kept changes and what each must get, from changes/expected.yml; with `quick` but for those that are not.
 
     Raises TdiError where that file cannot be used, or where it and the patches beside it are not the same.
     """
@@ -41,7 +43,7 @@ def kept_changes(project: Project) -> dict[Path, Expected]:
     except (OSError, yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
         raise TdiError(
             f"{file} cannot be used: {error}.",
-            "It says `patch: class` or `patch: {class: CLASS, past: PAST}`, a line each.",
+            "It says `patch: class` or `patch: {class: CLASS, past: PAST, quick: false}`, a line each.",
         ) from None
     odd = set(expected) ^ set(directory.glob("*/*.patch"))
     if odd:
@@ -49,17 +51,18 @@ def kept_changes(project: Project) -> dict[Path, Expected]:
         raise TdiError(
             f"{name}: {file.name} and the patches beside it do not agree on this one.", "Add it, or remove it."
         )
-    return expected
+    return {patch: each for patch, each in expected.items() if each.quick or not quick}
 
 
 def _expected(row: Any) -> Expected:
     """What a row says. Raises ValueError or TypeError for one that says something else."""
     if not isinstance(row, dict):
         return Expected(Class(row))
-    said = {"past": DEFAULT, **row}
-    if set(said) != {"class", "past"} or not isinstance(said["past"], str):
+    said = {"past": DEFAULT, "quick": True, **row}
+    kinds = {"class": str, "past": str, "quick": bool}
+    if set(said) != set(kinds) or not all(isinstance(said[key], kind) for key, kind in kinds.items()):
         raise ValueError(f"{row} is no class, and past")
-    return Expected(Class(said["class"]), said["past"])
+    return Expected(Class(said["class"]), said["past"], said["quick"])
 
 
 def try_all(

@@ -695,6 +695,7 @@ COUNT = 10
 
 
 @pytest.mark.docker
+@pytest.mark.nightly
 def test_a_fleet_of_containers(tmp_path: Path, tdi: Any):
     project = Project.find(Path(__file__).parent)
     run_id = lifecycle.new_run_id()

@@ -29,8 +29,8 @@ class _Shard(click.ParamType):  # type: ignore[type-arg] # older releases of cli
 
 @click.command(
     "run",
-    epilog="\b\nExamples:\n  tdi mutants run\n  tdi mutants --in-diff main\n  tdi mutants --operator drop-notify --full\n  "
-    "tdi mutants --shard 3/8",
+    epilog="\b\nExamples:\n  tdi mutants run\n  tdi mutants --in-diff main\n"
+    "  tdi mutants --operator drop-notify --full\n  tdi mutants --shard 3/8",
 )
 @click.option("--list", "only_list", is_flag=True, help="List the mutants, and try none.")
 @click.option("--operator", "operators", metavar="NAME", multiple=True, help="Only mutants of this operator.")
