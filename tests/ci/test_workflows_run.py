@@ -138,13 +138,22 @@ def test_the_first_images_are_published_by_hand(forge: Forge):
 def test_every_night_the_packages_of_the_day_and_what_takes_long_are_tried(forge: Forge):
     results = forge.runs("nightly.yml", "schedule")
     assert {job: set(ended) for job, ended in results.items()} == {
-        job: {"success"} for job in ("upstream", "changes", "tests", "packages")
+        job: {"success"} for job in ("upstream", "changes", "tests", "packages", "mutants", "mutation-score")
     }
     assert {call.environment["TDI_PLATFORM"] for call in forge.calls("tdi verdict")} == PLATFORMS
-    assert {call.environment["TDI_PLATFORM"] for call in forge.calls("make changes")} == PLATFORMS
+    assert {call.environment["TDI_PLATFORM"] for call in forge.calls("tdi try --kept --all-pasts")} == PLATFORMS
     assert len(forge.calls("make nightly")) == 1
     benchmark = "python benchmarks/precision.py --packages --platform debian-13 --keep-records artifacts/packages"
     assert [call.words for call in forge.calls(benchmark)] == [benchmark]
+
+
+def test_the_mutants_of_a_night_are_tried_in_parts_and_told_together(forge: Forge):
+    forge.runs("nightly.yml", "schedule", "mutation-score")
+    parts = {f"mutants --shard {number}/8 --time-limit 150" for number in range(1, 9)}
+    assert {call.words.removeprefix("tdi ") for call in forge.calls("tdi mutants --shard")} == parts
+    assert len(forge.calls("tdi mutants merge")[0].words.split()) == 3 + 8
+    assert set(forge.summaries.splitlines()) == parts
+    assert "mutation-report" in forge.kept
 
 
 @pytest.mark.parametrize("token", ["", "of-galaxy"])

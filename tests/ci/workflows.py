@@ -25,7 +25,7 @@ TOKEN = "a-token-that-nobody-may-see"
 
 _MAKE = "mkdir -p .venv/bin && echo 'PATH={here}/programs:$PATH' > .venv/bin/activate"
 _TDI = """
-mkdir -p artifacts
+mkdir -p artifacts/mutants
 case "$*" in
 "production history --json "*)
   [ -e "{here}/has/$TDI_PLATFORM" ] || {{ echo "tdi: no such repository" >&2; exit 2; }}
@@ -34,6 +34,10 @@ case "$*" in
 "production publish"*)
   for file; do :; done
   printf '{{"digest": "{digest}", "result": "published"}}' > "$file" ;;
+"mutants --shard "*)
+  echo "$*" > artifacts/mutants/results.jsonl ;;
+"mutants merge "*)
+  shift 2; cat "$@" > artifacts/mutants/summary.md ;;
 "state diff"*)
   cat "$3" "$4" && echo "the comparison" ;;
 esac
@@ -69,7 +73,10 @@ _ACTIONS = {
     "actions/upload-artifact": (
         'to="{here}/kept/$NAME/"; mkdir -p "$to"; for path in $PATHS; do cp -r "$path" "$to" || :; done'
     ),
-    "actions/download-artifact": 'mkdir -p "$PATHS" && cp -r "{here}/kept/$NAME/"*/. "$PATHS/"',
+    "actions/download-artifact": (
+        'mkdir -p "$PATHS"; [ -z "$PATTERN" ] || cp -r "{here}/kept/"$PATTERN "$PATHS/"; '
+        '[ -z "$NAME" ] || cp -r "{here}/kept/$NAME/"*/. "$PATHS/"'
+    ),
     "actions/attest-build-provenance": 'echo "$SUBJECT@$DIGEST" >> "{here}/attested"',
 }
 
@@ -208,7 +215,13 @@ class Forge:
             name = used.partition("@")[0]
             directory = self.here / "actions" / name.rpartition("/")[2]
             directory.mkdir(exist_ok=True)
-            inputs = {"NAME": "name", "PATHS": "path", "SUBJECT": "subject-name", "DIGEST": "subject-digest"}
+            inputs = {
+                "NAME": "name",
+                "PATTERN": "pattern",
+                "PATHS": "path",
+                "SUBJECT": "subject-name",
+                "DIGEST": "subject-digest",
+            }
             (directory / "action.yml").write_text(
                 yaml.safe_dump(
                     {
