@@ -12,7 +12,7 @@ from tdi.project import Project
 
 
 @click.command("merge", epilog="\b\nExample:\n  tdi mutants merge shard-*/results.jsonl")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @json_option
 def command(files: tuple[Path, ...], json_file: Path | None) -> int:
     """Put the results of several shards together, and report them as one."""
