@@ -5,21 +5,24 @@ from pathlib import Path
 from typing import Any
 
 from tdi.errors import ExitCode
-from tdi.mutants.reports import markdown, stryker, terminal
+from tdi.mutants.reports import markdown, page, stryker, terminal
 from tdi.mutants.results import Results, Status
 from tdi.outside.files import write_atomically
 from tdi.outside.screen import out
 
 
 def report(results: Results, directory: Path, expected: int) -> dict[str, Any]:
-    """Print the summary, keep report.json and summary.md in `directory`, and return the machine-readable result.
+    """Print the summary, keep it in `directory` in each form, and return the machine-readable result.
 
     `expected` is how many mutants there should be results of.
     """
-    write_atomically(directory / "report.json", json.dumps(stryker.report(results), indent=1) + "\n")
+    document = stryker.report(results)
+    write_atomically(directory / "report.json", json.dumps(document, indent=1) + "\n")
+    title = f"mutants, {results.revision[:7] or 'work tree'}, {results.platform}"
+    write_atomically(directory / "report.html", page.render(document, title, terminal.score_line(results)))
     write_atomically(directory / "summary.md", markdown.render(results))
     terminal.show(results, expected)
-    out.print(f"the report for Stryker's viewer: {directory / 'report.json'}", markup=False)
+    out.print(f"the report: {directory / 'report.html'}", markup=False)
     return as_json(results, expected)
 
 
