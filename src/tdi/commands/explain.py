@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from tdi.errors import ExitCode, TdiError
+from tdi.mutants.results import Status
 from tdi.outside.console import printable
 from tdi.project import Project
 from tdi.same_state import kept_records
@@ -70,6 +71,26 @@ _STEPS = {
         "clients ask production for what it serves while the change is converged, where the project has a load.yml",
     ),
     Step.RECORD: ("the state of the whole machine is written down, to be compared",),
+}
+
+_STATUSES = {
+    Status.KILLED: (
+        "something in the suite noticed the mutant: the first that did is named, with the line that proves it",
+    ),
+    Status.SURVIVED: (
+        "nothing noticed the mutant, and its handlers acted otherwise than those of the unmutated role",
+        "→ Write the test, or declare the past or the load, that would have: `tdi mutants` shows the edit.",
+    ),
+    Status.EQUIVALENT: (
+        "records, second run and handlers are those of the unmutated role: on these machines it is the same role",
+        "→ Nothing is to be done, unless a past or an option is missing that would tell them apart.",
+    ),
+    Status.TIMED_OUT: ("the mutant took six times as long as the unmutated role: it counts as noticed",),
+    Status.NOT_VIABLE: ("there can be no such role",),
+    Status.COULD_NOT_RUN: (
+        "the test bed was in trouble twice: nothing was found out about the mutant",
+        "→ `tdi doctor` lists what this machine lacks; `tdi mutants --resume` tries it again.",
+    ),
 }
 
 _MACHINES = {
@@ -131,6 +152,7 @@ def _vocabulary() -> dict[str, dict[str, Lines]]:
         "class": {kind.value: _told((MEANINGS[kind], f"→ {_CLASSES[kind]}")) for kind in Class},
         "step": {step.value: _told(lines) for step, lines in _STEPS.items()},
         "machine": {name: _told(lines) for name, lines in _MACHINES.items()},
+        "mutant": {status.value: _told(lines) for status, lines in _STATUSES.items()},
         "severity": {severity.value: partial(_severity, severity) for severity in Severity},
         "kind": {kind.value: _told((reference.KINDS[kind],)) for kind in Kind},
         "scope": {name: partial(_scope, name) for name in sorted(SCOPES)},
