@@ -15,6 +15,8 @@ class Oracle(StrEnum):
     SYNTAX = "syntax"
     ARGUMENTS = "argument specs"
     LINT = "lint"
+    OWN_CHECKS = "own checks"
+    """What the project itself checks without a machine: tests of wrong input, a linter (mutants.yml)."""
     FRESH_CONVERGE = "fresh converge"
     UPGRADE_CONVERGE = "upgrade converge"
     LOAD = "load"

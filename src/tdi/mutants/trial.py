@@ -13,6 +13,7 @@ from tdi.errors import ExitCode, TdiError
 from tdi.machines.run import new_run
 from tdi.molecule import pasts, scenario
 from tdi.molecule.pasts import DEFAULT, Past
+from tdi.mutants import own_checks
 from tdi.mutants.results import Kill, Oracle, Status
 from tdi.mutants.tree import Tree
 from tdi.mutants.watch import NoticedError, Seen, TroubleError, Watch
@@ -29,6 +30,9 @@ from tdi.verdict.docker_bed import DockerBed
 from tdi.verdict.outcome import Result, Verdict
 
 _HANDLERS = "handlers.json"
+
+_LONGEST_CHECK = 1800.0
+"""Seconds that one of the project's own checks may take on the unmutated role."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,9 @@ def unmutated(tree: Tree, asked: Sequence[str], baseline: Path) -> None:
     Raises TdiError where it does not pass: what a mutant then fails of says nothing.
     """
     shutil.rmtree(baseline, ignore_errors=True)
+    said = own_checks.failed(own_checks.declared(tree.project), tree.project.root, _LONGEST_CHECK)
+    if said:
+        raise TdiError(f"The unmutated role does not pass: {said}", "Mend it first: mutants would say nothing.")
     for number, stage in enumerate(stages(tree, asked)):
         watch, verdict = _taken(tree, stage, None, full=True)
         if verdict.exit_code is not ExitCode.HOLDS:
@@ -72,14 +79,21 @@ def unmutated(tree: Tree, asked: Sequence[str], baseline: Path) -> None:
         _keep(tree, watch.seen, baseline / str(number))
 
 
-def mutated(tree: Tree, asked: Sequence[str], baseline: Path, twin: Path, *, full: bool, seconds: float) -> Came:
-    """Try the role as it is in `tree`, which has a mutant in it, for at most `seconds`.
+def mutated(
+    tree: Tree, path: str, asked: Sequence[str], baseline: Path, twin: Path, *, full: bool, seconds: float
+) -> Came:
+    """Try the role as it is in `tree`, which has a mutant in the file `path`, for at most `seconds`.
 
     With `full`, every oracle is asked, otherwise until one has noticed it.
     """
     try:
         with _at_most(seconds):
-            return _tried(tree, asked, baseline, twin, full=full)
+            checks = [check for check in own_checks.declared(tree.project) if check.is_of(path)]
+            said = own_checks.failed(checks, tree.project.root, seconds)
+            kills = [Kill(Oracle.OWN_CHECKS, said)] if said else []
+            if kills and not full:
+                return Came(Status.KILLED, tuple(kills))
+            return _tried(tree, asked, baseline, twin, kills, full=full)
     except NoticedError as error:
         return Came(Status.KILLED, (error.kill,))
     except TroubleError as error:
@@ -91,8 +105,8 @@ def mutated(tree: Tree, asked: Sequence[str], baseline: Path, twin: Path, *, ful
     return Came(Status.COULD_NOT_RUN, why=why)
 
 
-def _tried(tree: Tree, asked: Sequence[str], baseline: Path, twin: Path, *, full: bool) -> Came:
-    kills: list[Kill] = []
+def _tried(tree: Tree, asked: Sequence[str], baseline: Path, twin: Path, known: Sequence[Kill], *, full: bool) -> Came:
+    kills = [*known]
     unlike: list[Kill] = []
     same_handlers = True
     for number, stage in enumerate(stages(tree, asked)):

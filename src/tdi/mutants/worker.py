@@ -120,7 +120,13 @@ def _tried(copy: tree.Tree, work: Work, line: str) -> Came:
         try:
             with copy.mutated(mutant):
                 came = trial.mutated(
-                    copy, work.asked, Path(work.baseline), Path(work.twin), full=work.full, seconds=work.seconds
+                    copy,
+                    mutant.path,
+                    work.asked,
+                    Path(work.baseline),
+                    Path(work.twin),
+                    full=work.full,
+                    seconds=work.seconds,
                 )
         except (TdiError, OSError) as error:
             came = Came(Status.COULD_NOT_RUN, why=" ".join(str(error).split()))
