@@ -28,7 +28,7 @@ from tdi.outside import docker
 from tdi.outside.console import say
 from tdi.project import Project, fingerprint
 
-_RECIPE = "7"
+_RECIPE = "8"
 """Goes up when the way of building changes, so that images of the old way are not taken for new ones."""
 
 

@@ -34,6 +34,9 @@ Pin-Priority: -1
 PIN_FILE = "/etc/apt/preferences.d/tdi-release-only"
 """Where RELEASE_ONLY is on a machine while production is provisioned."""
 
+LISTS = "/var/lib/apt/lists"
+"""Where apt keeps what the archives have."""
+
 WROTE_LABEL = "tdi.wrote"
 """Holds which task wrote which path when production was provisioned, as JSON: it explains left-overs."""
 
@@ -122,9 +125,11 @@ def _converge_and_commit(
                 raise TdiError(error.what, f"Correct the tasks (by_hand). The log: {log}") from None
         if what.release_only:
             docker.execute(machine, ["rm", PIN_FILE])
+            # It never saw what came after the release: a role that does not refresh the lists cannot upgrade to that.
+            docker.execute(machine, ["sh", "-c", f"rm -f {LISTS}/*-security_* {LISTS}/*-updates_*"])
         docker.execute(machine, ["apt-get", "clean"])
         # They are of some time ago: `cache_valid_time` must not give one verdict within an hour and another one later.
-        docker.execute(machine, ["touch", "--date=@0", "/var/lib/apt/lists"])
+        docker.execute(machine, ["touch", "--date=@0", LISTS])
         command = scrub.shut_down(machine)
         return docker.commit(
             machine,
