@@ -1,5 +1,6 @@
 """The project's own checks: which there are, which of them a mutant is given to, and what one says that fails."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,10 @@ def test_a_check_does_not_get_the_settings_of_the_run(tmp_path: Path, monkeypatc
 def test_a_check_that_hangs_is_told(tmp_path: Path):
     with pytest.raises(TdiError, match="did not end"):
         own_checks.failed([Check("sleep 60")], tmp_path, 0.2)
+
+
+def test_what_a_check_leaves_in_the_temporary_directory_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    assert own_checks.failed([Check('touch "$TMPDIR/left" && test -e "$TMPDIR/left"')], tmp_path, 10) == ""
+    assert [*(tmp_path / "temporary").iterdir()] == []

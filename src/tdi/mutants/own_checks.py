@@ -5,6 +5,7 @@ They stand beside the scenarios. What a verdict never gives a role, as wrong inp
 
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -70,7 +71,9 @@ def failed(checks: Sequence[Check], root: Path, seconds: float) -> str:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TDI_")}
     for check in checks:
         command = ["/bin/sh", "-c", check.run]
-        done = process.run(command, check=False, cwd=root, env={**environment, "PATH": path}, timeout=seconds)
+        with tempfile.TemporaryDirectory(prefix="tdi-check-", ignore_cleanup_errors=True) as temporary:
+            variables = {**environment, "PATH": path, "TMPDIR": temporary}
+            done = process.run(command, check=False, cwd=root, env=variables, timeout=seconds)
         if not done.ok:
             said = process.first_line("\n".join(reversed((done.stdout or done.stderr).splitlines())))
             return f"`{check.run}` failed: {said or f'exit code {done.code}'}"
