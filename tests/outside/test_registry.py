@@ -94,6 +94,8 @@ class Served:
     asks_for_tokens: bool = False
     seen: list[tuple[str, str]] = field(default_factory=list)
     """The path and the credentials of each request."""
+    fails_once: set[str] = field(default_factory=set)
+    """The paths whose next request the registry fails at."""
 
     def manifest(self, reference: str, document: dict[str, Any], media_type: str) -> str:
         content = registry.encoded(document)
@@ -121,6 +123,10 @@ def served() -> Iterator[Served]:
                 scope = "pull" if needs == "for-pull" else "pull,push"
                 realm = f'Bearer realm="http://127.0.0.1:{made.port}/token",service="x",scope="repository:web:{scope}"'
                 self._say(401, b"{}", {"Www-Authenticate": realm})
+                return
+            if where in made.fails_once:
+                made.fails_once.remove(where)
+                self._say(500, b"{}")
                 return
             written = self.command in {"POST", "PUT"}
             code, media_type, content = made.answers.get(where, (201 if written else 404, "application/json", b""))
@@ -224,6 +230,23 @@ def test_what_the_registry_says_of_a_failure_is_told(served: Served, where: Regi
     served.answers["/v2/web/manifests/x"] = (500, "application/json", json.dumps(said).encode())
     with pytest.raises(TdiError, match=r"unknown error: No space left on device \(500\)"):
         where.put(b"{}", registry.MANIFEST, "x")
+
+
+def test_a_reading_is_made_again_where_the_registry_failed_at_it(served: Served, where: Registry):
+    """One that keeps its data in files finds half of a tag while somebody writes it."""
+    digest = served.manifest("claim", IMAGE, registry.MANIFEST)
+    served.fails_once.add("/v2/web/manifests/claim")
+    found = where.manifest("claim")
+    assert found
+    assert found.digest == digest
+
+
+def test_a_writing_that_the_registry_failed_at_is_not_made_again(served: Served, where: Registry):
+    """Whether it was done is not known, and a claim must not be written late."""
+    served.fails_once.add("/v2/web/manifests/claim")
+    with pytest.raises(TdiError, match="could not write claim"):
+        where.put(b"{}", registry.MANIFEST, "claim")
+    assert not served.written
 
 
 @pytest.mark.parametrize("content", [b"no json", b"[]"])

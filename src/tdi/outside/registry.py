@@ -42,7 +42,7 @@ _CERTIFICATES = Path("/etc/docker/certs.d")
 _SYSTEMS_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 _SECONDS = 30.0
 _AGAIN = (0.5, 2.0)
-"""Seconds to wait before a request is made again that no registry answered."""
+"""Seconds to wait before a request is made again: one that no registry answered, or a reading that it failed at."""
 
 _HOST = r"(?:\[[0-9a-fA-F:]+\]|[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?)(?::[0-9]{1,5})?"
 _PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
@@ -406,12 +406,14 @@ class Registry:
 
 
 _OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 200, 401, 403, 404
+_FAILED = 500
 _REFUSED = {_UNAUTHORIZED, _FORBIDDEN}
+_READING = {"GET", "HEAD"}
 _NOT_ALLOWED = {400, 405, 501}
 
 
 def _client(*, insecure: bool, trusted: str | bool, backend: str) -> "Client":
-    """An oras client that waits for nothing forever, and tries only that again which no registry answered."""
+    """An oras client that waits for nothing forever, and tries again what no registry answered."""
     import requests  # noqa: PLC0415
     from oras.logger import setup_logger  # noqa: PLC0415
     from oras.provider import Registry as Client  # noqa: PLC0415
@@ -423,7 +425,11 @@ def _client(*, insecure: bool, trusted: str | bool, backend: str) -> "Client":
         """Client whose requests end."""
 
         def do_request(self, url: str, method: str = "GET", *words: Any, **named: Any) -> "requests.Response":
-            """Make a request; one that nothing answered is made again, and so is one whose token was for less."""
+            """Make a request; one that nothing answered is made again, and so is one whose token was for less.
+
+            A reading is made again too where the registry says that it failed itself: while somebody writes a tag, a
+            registry that keeps its data in files may find half of it.
+            """
             self.answered: requests.Response | None = None
             for pause in (*_AGAIN, None):
                 try:
@@ -441,6 +447,9 @@ def _client(*, insecure: bool, trusted: str | bool, backend: str) -> "Client":
                         key: value for key, value in (named.get("headers") or {}).items() if key != "Authorization"
                     }
                     answer = once(self, url, method, *words, **named)
+                if answer.status_code >= _FAILED and method in _READING and pause is not None:
+                    time.sleep(pause)
+                    continue
                 self.answered = answer
                 return answer  # type: ignore[no-any-return]
             raise AssertionError
