@@ -1,4 +1,7 @@
-"""Wrong input of the role fails early and names the variable; what is documented is what is declared."""
+"""Wrong input of the role fails early and names the variable; what is documented is what is declared.
+
+What needs no Ansible comes first: whoever asks these tests about a mutant stops at the first that fails.
+"""
 
 import json
 import re
@@ -127,52 +130,6 @@ RIGHT: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What the role says to each input, in one run: an empty text where it gets as far as its installation."""
-    directory = tmp_path_factory.mktemp("input")
-    # The role as it is, but for what follows after the input was checked.
-    role = directory / "roles" / "nginx"
-    for part in ("defaults", "meta", "vars"):
-        (role / part).mkdir(parents=True)
-        for file in (ROLE / part).iterdir():
-            (role / part / file.name).write_text(file.read_text())
-    (role / "tasks").mkdir()
-    (role / "tasks" / "input.yml").write_text((ROLE / "tasks" / "input.yml").read_text())
-    first = yaml.safe_load((ROLE / "tasks" / "main.yml").read_text())[0]
-    (role / "tasks" / "main.yml").write_text(yaml.safe_dump([first]))
-    cases = {**{name: given for name, (given, _) in WRONG.items()}, **RIGHT}
-    said = "{{ said | default({}) | combine({name: [failed.msg | default('')] + loops}) }}"
-    facts = {
-        "failed": "{{ ansible_failed_result }}",
-        "loops": "{{ failed.results | default([]) | map(attribute='msg', default='') | list }}",
-    }
-    tasks: list[dict[str, Any]] = [
-        {
-            "vars": {"__nginx_platform": "debian 13"} | given,
-            "block": [{"ansible.builtin.include_role": {"name": "nginx"}}],
-            "rescue": [{"ansible.builtin.set_fact": {"said": said}, "vars": {"name": name, **facts}}],
-        }
-        for name, given in cases.items()
-    ]
-    tasks.append({"ansible.builtin.copy": {"dest": str(directory / "said.json"), "content": "{{ said | to_json }}"}})
-    plays.run(directory, tasks)
-    answered = json.loads((directory / "said.json").read_text())
-    return dict.fromkeys(cases, "") | {name: "\n".join(map(str, texts)) for name, texts in answered.items()}
-
-
-@pytest.mark.parametrize("name", WRONG)
-def test_wrong_input_is_turned_away_with_variable_value_and_what_is_accepted(answers: dict[str, str], name: str):
-    given, said = WRONG[name]
-    assert [text for text in said if text not in answers[name]] == []
-    assert all(variable in answers[name] for variable in given if not variable.startswith("__"))
-
-
-@pytest.mark.parametrize("name", RIGHT)
-def test_right_input_is_taken(answers: dict[str, str], name: str):
-    assert answers[name] == ""
-
-
 def declared() -> dict[str, Any]:
     return yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
 
@@ -257,3 +214,49 @@ def test_every_task_that_writes_a_file_says_owner_group_and_mode():
             for module in ("ansible.builtin.copy", "ansible.builtin.template"):
                 if module in task:
                     assert {"owner", "group", "mode"} <= set(task[module]), task["name"]
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What the role says to each input, in one run: an empty text where it gets as far as its installation."""
+    directory = tmp_path_factory.mktemp("input")
+    # The role as it is, but for what follows after the input was checked.
+    role = directory / "roles" / "nginx"
+    for part in ("defaults", "meta", "vars"):
+        (role / part).mkdir(parents=True)
+        for file in (ROLE / part).iterdir():
+            (role / part / file.name).write_text(file.read_text())
+    (role / "tasks").mkdir()
+    (role / "tasks" / "input.yml").write_text((ROLE / "tasks" / "input.yml").read_text())
+    first = yaml.safe_load((ROLE / "tasks" / "main.yml").read_text())[0]
+    (role / "tasks" / "main.yml").write_text(yaml.safe_dump([first]))
+    cases = {**{name: given for name, (given, _) in WRONG.items()}, **RIGHT}
+    said = "{{ said | default({}) | combine({name: [failed.msg | default('')] + loops}) }}"
+    facts = {
+        "failed": "{{ ansible_failed_result }}",
+        "loops": "{{ failed.results | default([]) | map(attribute='msg', default='') | list }}",
+    }
+    tasks: list[dict[str, Any]] = [
+        {
+            "vars": {"__nginx_platform": "debian 13"} | given,
+            "block": [{"ansible.builtin.include_role": {"name": "nginx"}}],
+            "rescue": [{"ansible.builtin.set_fact": {"said": said}, "vars": {"name": name, **facts}}],
+        }
+        for name, given in cases.items()
+    ]
+    tasks.append({"ansible.builtin.copy": {"dest": str(directory / "said.json"), "content": "{{ said | to_json }}"}})
+    plays.run(directory, tasks)
+    answered = json.loads((directory / "said.json").read_text())
+    return dict.fromkeys(cases, "") | {name: "\n".join(map(str, texts)) for name, texts in answered.items()}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_input_is_turned_away_with_variable_value_and_what_is_accepted(answers: dict[str, str], name: str):
+    given, said = WRONG[name]
+    assert [text for text in said if text not in answers[name]] == []
+    assert all(variable in answers[name] for variable in given if not variable.startswith("__"))
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_right_input_is_taken(answers: dict[str, str], name: str):
+    assert answers[name] == ""
