@@ -263,7 +263,14 @@ def _answers(directory: Path, names: Sequence[str]) -> dict[str, str]:
         }
         for name in names
     ]
-    tasks.append({"ansible.builtin.copy": {"dest": str(directory / "said.json"), "content": "{{ said | default({}) | to_json }}"}})
+    tasks.append(
+        {
+            "ansible.builtin.copy": {
+                "dest": str(directory / "said.json"),
+                "content": "{{ said | default({}) | to_json }}",
+            }
+        }
+    )
     plays.run(directory, tasks)
     answered = json.loads((directory / "said.json").read_text())
     return dict.fromkeys(names, "") | {name: "\n".join(map(str, texts)) for name, texts in answered.items()}

@@ -94,8 +94,8 @@ class Served:
     asks_for_tokens: bool = False
     seen: list[tuple[str, str]] = field(default_factory=list)
     """The path and the credentials of each request."""
-    fails_once: set[str] = field(default_factory=set)
-    """The paths whose next request the registry fails at."""
+    once: dict[str, tuple[int, str, bytes]] = field(default_factory=dict)
+    """What the next request of a path is answered."""
 
     def manifest(self, reference: str, document: dict[str, Any], media_type: str) -> str:
         content = registry.encoded(document)
@@ -124,14 +124,10 @@ def served() -> Iterator[Served]:
                 realm = f'Bearer realm="http://127.0.0.1:{made.port}/token",service="x",scope="repository:web:{scope}"'
                 self._say(401, b"{}", {"Www-Authenticate": realm})
                 return
-            if where in made.fails_once:
-                made.fails_once.remove(where)
-                self._say(500, b"{}")
-                return
             written = self.command in {"POST", "PUT"}
-            code, media_type, content = made.answers.get(where, (201 if written else 404, "application/json", b""))
-            if written:
-                made.written.append(where)
+            otherwise = made.answers.get(where, (201 if written else 404, "application/json", b""))
+            code, media_type, content = made.once.pop(where, otherwise)
+            made.written += [where] if written else []
             self.send_response(code)
             self.send_header("Content-Type", media_type)
             self.send_header("Content-Length", str(len(content)))
@@ -168,6 +164,7 @@ def where(served: Served) -> Registry:
     return Registry(registry.parse(f"127.0.0.1:{served.port}/web"))
 
 
+FAILED = (500, "application/json", b"{}")
 IMAGE = {"schemaVersion": 2, "mediaType": registry.MANIFEST, "config": {}, "layers": []}
 
 
@@ -235,7 +232,7 @@ def test_what_the_registry_says_of_a_failure_is_told(served: Served, where: Regi
 def test_a_reading_is_made_again_where_the_registry_failed_at_it(served: Served, where: Registry):
     """One that keeps its data in files finds half of a tag while somebody writes it."""
     digest = served.manifest("claim", IMAGE, registry.MANIFEST)
-    served.fails_once.add("/v2/web/manifests/claim")
+    served.once["/v2/web/manifests/claim"] = FAILED
     found = where.manifest("claim")
     assert found
     assert found.digest == digest
@@ -243,10 +240,10 @@ def test_a_reading_is_made_again_where_the_registry_failed_at_it(served: Served,
 
 def test_a_writing_that_the_registry_failed_at_is_not_made_again(served: Served, where: Registry):
     """Whether it was done is not known, and a claim must not be written late."""
-    served.fails_once.add("/v2/web/manifests/claim")
+    served.once["/v2/web/manifests/claim"] = FAILED
     with pytest.raises(TdiError, match="could not write claim"):
         where.put(b"{}", registry.MANIFEST, "claim")
-    assert not served.written
+    assert served.written == ["/v2/web/manifests/claim"]
 
 
 @pytest.mark.parametrize("content", [b"no json", b"[]"])

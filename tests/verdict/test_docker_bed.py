@@ -1,5 +1,6 @@
 """How the real test bed runs Ansible: once for both machines, or once for each where that would not be the same."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,6 +14,8 @@ from tdi.machines.run import Run
 from tdi.molecule.pasts import DEFAULT, Past
 from tdi.outside.ansible import AnsibleSettings, Event, Outcome, Pass, second_gate
 from tdi.project import Project
+from tdi.same_state import kept_records
+from tdi.same_state.kept_records import Wrote
 from tdi.verdict import docker_bed
 from tdi.verdict.docker_bed import DockerBed
 
@@ -174,3 +177,30 @@ def test_a_machine_that_was_prepared_is_recorded_each_time(bed, monkeypatch: pyt
     for _ in range(2):
         made.record(upgrade, "before")
     assert len(recorded) == 2
+
+
+def test_with_the_record_of_a_new_machine_there_is_none_among_the_machines(
+    checkout: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    former, records = tmp_path / "former", tmp_path / "run" / "records"
+    former.mkdir()
+    (former / "fresh.json").write_text("the record")
+    wrote = {"fresh": {"/etc/a": "Write a"}, "upgrade": {"/etc/b": "Write b"}}
+    (former / "wrote.json").write_text(json.dumps({"tasks": wrote, "places": {}}))
+    made = DockerBed(checkout, Run("0123", records.parent), [Past("old"), Past("older")], new=former)
+    assert [machine.label for machine in made.machines] == ["upgrade-old", "upgrade-older"]
+    with_new = DockerBed(checkout, Run("0123", records.parent), [Past("old"), Past("older")])
+    hosts = made._settings_of(made.machines)
+    # What Ansible calls a machine may be in its files: it is the same with a new machine and without.
+    assert {name: each.inventory.host for name, each in hosts.items()} == {
+        name: each.inventory.host
+        for name, each in with_new._settings_of(with_new.machines).items()
+        if name != with_new.machines[0].name
+    }
+    with made.in_force():
+        assert (records / "fresh.json").read_text() == "the record"
+        made.keep_wrote(Wrote({"upgrade-old": {"/etc/c": "Write c"}}))
+        # What former machines in production had is of no use: only the new one stands in for one.
+        assert kept_records.read_wrote(checkout).paths == {"/etc/a", "/etc/c"}
+        monkeypatch.setattr(docker_bed.new_machines, "twin", lambda *_, **__: pytest.fail("a twin is made"))
+        made._have_a_twin()

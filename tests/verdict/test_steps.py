@@ -38,6 +38,7 @@ class NotesOnly:
     def __init__(self, directory: Path) -> None:
         self.root = directory
         self.machines: Sequence[Machine] = (FRESH, UPGRADE)
+        self.has_new_record = False
         self.passes = {machine.name: [DONE, DONE] for machine in (FRESH, UPGRADE, PAST)}
         self.notes: list[str] = []
         self.dead: set[str] = set()
@@ -507,3 +508,18 @@ def test_a_converge_that_means_no_machine_could_not_run(bed: NotesOnly):
     with pytest.raises(TdiError, match="none of its `hosts:` means it"):
         take(bed)
     assert not [note for note in bed.notes if note.startswith("test ")]
+
+
+def test_machines_in_production_alone_are_compared_with_a_new_machine_of_another_time(bed: NotesOnly):
+    bed.machines, bed.has_new_record = (UPGRADE, PAST), True
+    verdict = take(bed).verdict
+    assert {*verdict.machines} == {"upgrade", "upgrade-1.0"}
+    assert verdict.kind is Class.PASS
+    bed.notes.clear()
+    bed.different = {"upgrade-1.0"}
+    assert take(bed).verdict.kind is Class.DRIFT
+
+
+def test_machines_in_production_alone_are_not_compared_where_no_new_one_is_known(bed: NotesOnly):
+    bed.machines = (UPGRADE,)
+    assert take(bed).verdict.kind is Class.COULD_NOT_RUN

@@ -51,7 +51,8 @@ class TimedOutError(Exception):
 def stages(tree: Tree, asked: Sequence[str] = ()) -> list[list[Past]]:
     """The pasts that a trial is of, those of one stage together; `asked` names others than the project's.
 
-    The first one comes alone: most mutants are noticed on it.
+    The first one comes alone, with the new machine: most mutants are noticed on these two. The others are compared
+    with the record of that same new machine.
     """
     every = pasts.of_verdict(tree.project, asked, tree.before)
     return [stage for stage in (every[:1], every[1:]) if stage]
@@ -67,7 +68,7 @@ def unmutated(tree: Tree, asked: Sequence[str], baseline: Path) -> None:
     if said:
         raise TdiError(f"The unmutated role does not pass: {said}", "Mend it first: mutants would say nothing.")
     for number, stage in enumerate(stages(tree, asked)):
-        watch, verdict = _taken(tree, stage, None, full=True)
+        watch, verdict = _taken(tree, stage, None, baseline / "0" if number else None, full=True)
         if verdict.exit_code is not ExitCode.HOLDS:
             kills = watch.kills(verdict)
             if verdict.exit_code is ExitCode.COULD_NOT_RUN or not kills:
@@ -109,15 +110,17 @@ def _tried(tree: Tree, asked: Sequence[str], baseline: Path, twin: Path, known: 
     kills = [*known]
     unlike: list[Kill] = []
     same_handlers = True
+    new: Path | None = None
     for number, stage in enumerate(stages(tree, asked)):
-        watch, verdict = _taken(tree, stage, twin, full=full)
+        watch, verdict = _taken(tree, stage, twin, new, full=full)
+        new = new or _with_new_record(tree)
         kills += watch.kills(verdict)
         if not kills and verdict.exit_code is ExitCode.COULD_NOT_RUN:
             return Came(Status.COULD_NOT_RUN, why=_why_it_could_not_run(verdict))
         if kills and not full:
             break
         if verdict.exit_code is ExitCode.HOLDS:
-            unlike += _unlike(tree, baseline / str(number), twin, stage)
+            unlike += _unlike(tree, baseline / str(number), twin, stage, with_new=number == 0)
             same_handlers &= _handlers(watch.seen) == json.loads(_kept(baseline, number, _HANDLERS))
     if kills or unlike:
         return Came(Status.KILLED, (*kills, *unlike))
@@ -148,14 +151,29 @@ def _at_most(seconds: float) -> Iterator[None]:
         timer.cancel()
 
 
-def _taken(tree: Tree, stage: Sequence[Past], twin: Path | None, *, full: bool) -> tuple[Watch, Verdict]:
-    """Take the machines of some pasts through the scenarios. Raises what the watch does, and TdiError."""
+def _with_new_record(tree: Tree) -> Path | None:
+    """Where the record of the new machine of the first stage stays while the others last; None where there is none."""
+    if not (tree.project.records / f"{FRESH}.json").exists():
+        return None
+    place = tree.project.artifacts / "new-machine"
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(tree.project.records, place)
+    return place
+
+
+def _taken(
+    tree: Tree, stage: Sequence[Past], twin: Path | None, new: Path | None, *, full: bool
+) -> tuple[Watch, Verdict]:
+    """Take the machines of some pasts through the scenarios, with a new one unless `new` has the records of one.
+
+    Raises what the watch does, and TdiError.
+    """
     project, verdict = tree.project, Verdict()
     project.prepare_artifacts()
     watch = Watch([past.name for past in stage], full=full, rescues=_rescues(tree))
     began = time.monotonic()
     with new_run() as run, kept(run.directory / "logs", project.artifacts / "logs"):
-        bed = DockerBed(project, run, stage, tree.before, twin)
+        bed = DockerBed(project, run, stage, tree.before, twin, new)
         watch.witness = bed
         steps.take(bed, watch, verdict)
     verdict.seconds["total"] = time.monotonic() - began
@@ -193,7 +211,7 @@ def _handlers(seen: Seen) -> list[str]:
     return sorted(seen.handlers)
 
 
-def _unlike(tree: Tree, baseline: Path, twin: Path, stage: Sequence[Past]) -> list[Kill]:
+def _unlike(tree: Tree, baseline: Path, twin: Path, stage: Sequence[Past], *, with_new: bool) -> list[Kill]:
     """What the machines are like that those of the unmutated role are not, and what was restarted there, and not here.
 
     The machines of one verdict are alike by then: what is wrong is the same on both.
@@ -204,7 +222,7 @@ def _unlike(tree: Tree, baseline: Path, twin: Path, stage: Sequence[Past]) -> li
         said = _difference(tree, baseline, label, twin) or _run_otherwise(baseline, tree.project.records, past)
         if said:
             found.append(Kill(Oracle.PLAN, said, past.name))
-    said = "" if found else _difference(tree, baseline, FRESH, twin)
+    said = "" if found or not with_new else _difference(tree, baseline, FRESH, twin)
     return found or ([Kill(Oracle.PLAN, said)] if said else [])
 
 

@@ -1,6 +1,7 @@
 """The records of machines: what they are of, where they are kept, and whether they are still true."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -27,6 +28,8 @@ CONVERGED = "converged"
 AFTER = "after"
 LATER = "later"
 """The moments of a record: before the change, after the first run, after the second run and the tests, and later."""
+
+_WROTE = "wrote.json"
 
 KEPT_BASELINES = 8
 """Base and production image of the four platforms; a baseline is about a megabyte."""
@@ -181,15 +184,34 @@ class Wrote:
         """The files that tasks wrote, on whichever machine."""
         return frozenset(made for machine in self.tasks.values() for made in machine if made.startswith("/"))
 
+    def and_also(self, other: "Wrote") -> "Wrote":
+        """This and what was made on other machines."""
+        return Wrote({**self.tasks, **other.tasks}, {**self.places, **other.places})
+
+
+def take_new(project: Project, former: Path, label: str) -> None:
+    """Take the record of the new machine `label`, and which task made what there, from the records in `former`.
+
+    They were made of this very tree; whoever compares looks at their key all the same.
+    """
+    file = path_of(project, label)
+    make_directory(file.parent)
+    shutil.copy2(former / file.name, file)
+    wrote = former / _WROTE
+    if wrote.exists():
+        said = json.loads(wrote.read_text(encoding="utf-8"))
+        only = {part: {of: made for of, made in said[part].items() if of == label} for part in said}
+        write_wrote(project, Wrote(**only))
+
 
 def write_wrote(project: Project, wrote: Wrote) -> None:
     """Keep which task made what, for whoever explains a difference."""
-    write_atomically(directory(project) / "wrote.json", json.dumps(asdict(wrote), indent=2) + "\n")
+    write_atomically(directory(project) / _WROTE, json.dumps(asdict(wrote), indent=2) + "\n")
 
 
 def read_wrote(project: Project) -> Wrote:
     """What write_wrote kept in this run, or nothing: Molecule alone does not say it."""
-    file = directory(project) / "wrote.json"
+    file = directory(project) / _WROTE
     return Wrote(**json.loads(file.read_text(encoding="utf-8"))) if file.exists() else Wrote()
 
 

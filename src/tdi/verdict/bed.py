@@ -87,6 +87,10 @@ class Bed(Witness, Protocol):
     def machines(self) -> Sequence[Machine]:
         """The machines of the verdict, in the order in which they are shown; known once the images are there."""
 
+    @property
+    def has_new_record(self) -> bool:
+        """Whether there is the record of a new machine of this tree already, in the place of one among the machines."""
+
     def images(self) -> Images:
         """Have the images, building or pulling what is not there."""
 

@@ -111,18 +111,21 @@ class DockerBed:
         upgrades: Sequence[Past],
         before: Before | None = None,
         twin: Path | None = None,
+        new: Path | None = None,
     ) -> None:
         """Of the checkout `project`, within `run`, with a machine for each of `upgrades`.
 
         `before` says of what the project is a copy, where it is one, and `twin` is the record of the twin to go by
-        where that is not to be one of the project itself.
+        where that is not to be one of the project itself. `new` is a directory with the record of a new machine of this
+        very tree, where there is one: then no other is made.
         """
         self.root = project.root
-        self._project, self._run, self._before, self._twin = project, run, before, twin
+        self._project, self._run, self._before, self._twin, self._new = project, run, before, twin, new
         self._scenarios = {name: scenario.load(project, name) for name in scenario.NAMES}
         fresh, upgrade = (each.of_machine for each in self._scenarios.values())
         self._pasts = {_of_past(upgrade, past, run, alone=len(upgrades) == 1): past for past in upgrades}
-        self.machines: Sequence[Machine] = (fresh, *self._pasts)
+        self._fresh = () if new else (fresh,)
+        self.machines: Sequence[Machine] = (*self._fresh, *self._pasts)
         self._base = ""
         self._images: dict[str, str] = {}
         self._settings: dict[str, ansible.AnsibleSettings] = {}
@@ -136,9 +139,10 @@ class DockerBed:
         failed = {machine.label: error for machine, error in found.items() if isinstance(error, TdiError)}
         if not made:
             raise next(iter(failed.values()))
-        fresh, first = self.machines[0], next(iter(made))
-        self.machines = (fresh, *made)
-        self._images = {fresh.name: base.id, **{machine.name: image.id for machine, image in made.items()}}
+        first = next(iter(made))
+        self.machines = (*self._fresh, *made)
+        ids = {machine: image.id for machine, image in made.items()}
+        self._images = {machine.name: ids.get(machine, base.id) for machine in self.machines}
         self._settings = self._settings_of(self.machines)
         provenance = {
             "base_image": f"{base.name} from {base.origin} ({base.reason})",
@@ -164,10 +168,10 @@ class DockerBed:
             return error
 
     def _settings_of(self, machines: Sequence[Machine]) -> dict[str, ansible.AnsibleSettings]:
-        """What Ansible is run with for each machine; the first two are called as their scenarios say."""
+        """What Ansible is run with for each machine; the new one and the first past are called as the scenarios say."""
         state, directory = playing.as_checked_out(self._project, self._original), self._run.directory / "content"
         found = {}
-        for number, machine in enumerate(machines):
+        for number, machine in enumerate(machines, 1 if self.has_new_record else 0):
             host = f"machine-{_FURTHER_HOST + number}" if number >= len(self._scenarios) else None
             of = self._scenarios[machine.scenario]
             found[machine.name] = playing.settings(state, of, directory, host=host)
@@ -179,6 +183,8 @@ class DockerBed:
         machines = tuple(self.machines)
         manifest = Manifest(self.root, self._project.artifacts, records, machines, **self._copied(), twin=self._twin)
         with in_force(manifest, self._run.directory), kept(records, self._project.records):
+            if self._new:
+                kept_records.take_new(self._project, self._new, new_machines.FRESH)
             yield
 
     @property
@@ -262,16 +268,23 @@ class DockerBed:
             yield _Tests(ready)
 
     def keep_wrote(self, wrote: kept_records.Wrote) -> None:
-        kept_records.write_wrote(self._project, wrote)
+        known = kept_records.read_wrote(self._project)
+        kept_records.write_wrote(self._project, known.and_also(wrote))
 
     def comparison(self, machine: Machine) -> kept_records.Found | None:
         return kept_records.read_comparison(self._project, machine.label)
+
+    @property
+    def has_new_record(self) -> bool:
+        return self._new is not None
 
     def foresee(self) -> None:
         Thread(target=self._have_a_twin, daemon=True).start()
 
     def _have_a_twin(self) -> None:
         """Make a twin where the machines already differ in what may vary; whatever fails here fails again later."""
+        if not self._fresh:
+            return
         new, *others = (
             kept_records.path_of(self._project, each.label, kept_records.CONVERGED) for each in self.machines
         )
