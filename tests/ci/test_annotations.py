@@ -8,8 +8,10 @@ from left_behind import BREAKS, PLAN, TROUBLE, WORKS, comparison, drift, finding
 
 from tdi.ci import results
 from tdi.ci.__main__ import main
-from tdi.ci.annotations import Annotation, command, commands
+from tdi.ci.annotations import MOST, Annotation, command, commands, of_mutants
 from tdi.ci.places import Place, Tree
+from tdi.mutants import keeping
+from tdi.mutants.results import MutantResult, Results, Status
 from tdi.state.compare import Result as SameState
 
 
@@ -190,3 +192,48 @@ def test_it_prints_them_whatever_the_locale(
     monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path))
     assert main(["annotations", "--directory", str(tmp_path / "sub")]) == 0
     assert capfdbinary.readouterr().out.decode().startswith("::error file=sub/roles/nginx/tasks/install.yml,line=18,")
+
+
+def survivors(workspace: Path, count: int) -> Path:
+    """Results of mutants of which so many survived, as `tdi mutants` leaves them; the artifacts that they are in."""
+    head = Results(revision="", tree="t", platform="debian-13", full=False, made=count + 1, sources={})
+    place = workspace / "artifacts" / "mutants"
+    with keeping.keeper(place, head, (1, 1), resume=False) as keeper:
+        for number in range(count + 1):
+            status = Status.SURVIVED if number else Status.KILLED
+            diff = f"-notify: Restart, please\n+{number}%\n"
+            said = ("drop-notify", "roles/nginx/tasks/install.yml", 18, 18, "nothing is notified", diff)
+            keeper.add(MutantResult(f"{number:010}", *said, status, why="the records are those of the unmutated role"))
+    return place.parent
+
+
+def test_a_mutant_that_survived_is_a_warning_at_its_line(tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]):
+    workspace = role(tmp_path)
+    artifacts = survivors(workspace, 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GITHUB_WORKSPACE", str(workspace))
+        assert main(["mutants", "--artifacts", str(artifacts), "--directory", str(workspace)]) == 0
+    (line,) = capsysbinary.readouterr().out.decode().splitlines()
+    level, properties, message = parsed(line)
+    assert level == "warning"
+    title = "tdi: nothing notices drop-notify (debian-13)"
+    assert properties == {"file": "roles/nginx/tasks/install.yml", "line": "18", "title": title}
+    assert message.startswith("The suite does not notice that nothing is notified: the records are those of")
+    assert "+1%" in message
+
+
+def test_of_many_survivors_the_last_line_says_how_many_are_not_shown(tmp_path: Path):
+    workspace = role(tmp_path)
+    found = keeping.read(survivors(workspace, MOST + 2) / "mutants" / keeping.NAME)
+    said = [parsed(line) for line in of_mutants(found, Tree(workspace, workspace))]
+    assert [level for level, _, _ in said] == ["warning"] * MOST + ["notice"]
+    assert "2 more survivors" in said[-1][2]
+
+
+def test_without_results_of_mutants_there_is_one_line_and_no_annotation(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert main(["mutants", "--artifacts", str(tmp_path)]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "cannot be read" in said.err

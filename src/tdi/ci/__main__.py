@@ -10,6 +10,7 @@ from tdi import settings
 from tdi.ci import annotations, legs, results, summary
 from tdi.ci.places import Tree
 from tdi.errors import ExitCode, TdiError
+from tdi.mutants import keeping
 from tdi.outside import console
 from tdi.project import Project
 
@@ -17,6 +18,7 @@ _HELP = {
     "class": "print the class of the verdict, could-not-run where there is none",
     "summary": "append the job summary to the file GITHUB_STEP_SUMMARY, or print it where that is not set",
     "annotations": "print workflow commands that annotate the lines of the role",
+    "mutants": "print workflow commands that annotate the lines whose mutants survived",
     "legs": "print the platforms, the pasts and the legs of a matrix, as outputs of a job",
 }
 
@@ -26,11 +28,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     if options.what == "legs":
         return _legs(options.directory)
-    found = results.read(options.artifacts or settings.artifacts() or options.directory / "artifacts")
+    artifacts = options.artifacts or settings.artifacts() or options.directory / "artifacts"
+    tree = Tree(Path(os.environ.get("GITHUB_WORKSPACE") or Path.cwd()), options.directory)
+    if options.what == "mutants":
+        return _mutants(artifacts / "mutants" / keeping.NAME, tree)
+    found = results.read(artifacts)
     if options.what == "class":
         _print(found.kind)
     elif options.what == "annotations":
-        tree = Tree(Path(os.environ.get("GITHUB_WORKSPACE") or Path.cwd()), options.directory)
         for line in annotations.commands(found, tree):
             _print(line)
     else:
@@ -50,6 +55,17 @@ def _legs(directory: Path) -> int:
         console.fail(error.what, error.remedy)
         return ExitCode.COULD_NOT_RUN
     for line in legs.outputs(project):
+        _print(line)
+    return ExitCode.HOLDS
+
+
+def _mutants(file: Path, tree: Tree) -> int:
+    try:
+        found = keeping.read(file)
+    except TdiError as error:
+        console.fail(error.what, error.remedy)
+        return ExitCode.COULD_NOT_RUN
+    for line in annotations.of_mutants(found, tree):
         _print(line)
     return ExitCode.HOLDS
 

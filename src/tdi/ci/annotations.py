@@ -1,10 +1,11 @@
 """Annotations for GitHub: a workflow command for each failure and finding, at the role's line where one is named."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tdi.ci.places import Place, Tree
 from tdi.ci.results import Machine, Results
+from tdi.mutants import results as mutants
 from tdi.outside.console import printable
 from tdi.state.reports import amount
 from tdi.verdict.outcome import Class, Result
@@ -27,13 +28,29 @@ class Annotation:
 
 def commands(results: Results, tree: Tree) -> Iterator[str]:
     """Yield the workflow commands for a verdict, a line each: at most MOST errors, then how many more there are."""
-    found = list(annotations(results, tree))
+    yield from _at_most("error", list(annotations(results, tree)), "more error", results.platform)
+
+
+def of_mutants(results: mutants.Results, tree: Tree) -> Iterator[str]:
+    """Yield the workflow commands for the mutants that survived, at their lines: warnings, at most MOST of them."""
+    found = [
+        Annotation(
+            f"tdi: nothing notices {each.operator}",
+            f"The suite does not notice that {each.says}: {each.why}.\n{each.diff}",
+            tree.at(each.path, each.line),
+        )
+        for each in results.of(mutants.Status.SURVIVED)
+    ]
+    yield from _at_most("warning", found, "more survivor", results.platform)
+
+
+def _at_most(level: str, found: Sequence[Annotation], more: str, platform: str) -> Iterator[str]:
     for each in found[:MOST]:
-        yield command("error", each, results.platform)
+        yield command(level, each, platform)
     if len(found) > MOST:
-        # GitHub counts errors and notices apart, so that this one is shown.
-        more = amount(len(found) - MOST, "more error")
-        yield command("notice", Annotation(f"tdi: {more}", f"{more}: the summary of the job has all."))
+        # GitHub counts notices apart from what is worse, so that this one is shown.
+        said = amount(len(found) - MOST, more)
+        yield command("notice", Annotation(f"tdi: {said}", f"{said}: the summary of the job has all."))
 
 
 def annotations(results: Results, tree: Tree) -> Iterator[Annotation]:

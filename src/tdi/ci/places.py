@@ -40,10 +40,15 @@ class Tree:
         file there is no place: what a machine or a test said may look like one.
         """
         for name, line in islice(_named(text), _MOST):
-            file = self._file(name)
-            if file:
-                return Place(file, line)
+            found = self.at(name, line)
+            if found:
+                return found
         return None
+
+    def at(self, name: str, line: int) -> Place | None:
+        """The line of the file that the tool calls `name`; None where there is no such file in the checkout."""
+        file = self._file(name)
+        return Place(file, line) if file else None
 
     def _file(self, name: str) -> str | None:
         workspace, start = self.workspace.resolve(), self.directory.resolve()
