@@ -165,4 +165,7 @@ def test_what_handlers_did_is_seen(watch: Callable[..., Watch]):
     watching.ansible(result(FRESH, "changed", handler=True, task="reload"))
     watching.ansible(SECOND)
     watching.ansible(result(FRESH, "skipped", handler=True, task="reload"))
-    assert watching.seen.handlers == ["fresh first reload: changed", "fresh second reload: skipped"]
+    assert watching.seen.handlers == [
+        "fresh in the first run: reload: changed",
+        "fresh in the second run: reload: skipped",
+    ]

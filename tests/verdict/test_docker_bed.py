@@ -49,7 +49,10 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Started]:
     runs: list[Started] = []
 
     @contextmanager
-    def converging(machines: Mapping[str, AnsibleSettings], *_: Path, gate: Path | None = None) -> Iterator[Started]:
+    def converging(
+        machines: Mapping[str, AnsibleSettings], *_: Path, times: int, gate: Path | None = None
+    ) -> Iterator[Started]:
+        assert times == 2
         runs.append(Started(machines, gate))
         yield runs[-1]
 

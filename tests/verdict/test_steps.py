@@ -101,8 +101,8 @@ class NotesOnly:
         }
 
     @contextmanager
-    def converging(self) -> Iterator["NotedPlaybook"]:
-        self.note("ansible starts")
+    def converging(self, times: int = 2) -> Iterator["NotedPlaybook"]:
+        self.note("ansible starts" if times == len(self.passes[UPGRADE.name]) else f"ansible starts, {times} times")
         yield NotedPlaybook(self)
         self.note("ansible is over")
 
@@ -523,3 +523,26 @@ def test_machines_in_production_alone_are_compared_with_a_new_machine_of_another
 def test_machines_in_production_alone_are_not_compared_where_no_new_one_is_known(bed: NotesOnly):
     bed.machines = (UPGRADE,)
     assert take(bed).verdict.kind is Class.COULD_NOT_RUN
+
+
+def test_converged_once_nothing_is_tested_and_each_is_recorded_before_and_after(bed: NotesOnly):
+    bed.machines, bed.has_new_record = (UPGRADE, PAST), True
+    bed.passes = {machine.name: [DONE] for machine in bed.machines}
+    assert steps.converge_once(bed, Display())
+    assert not [note for note in bed.notes if note.startswith(("test", "load", "pytest"))]
+    for machine in bed.machines:
+        mine = [note for note in bed.notes if note.startswith(f"record {machine.label} ")]
+        assert mine == [f"record {machine.label} before", f"record {machine.label} converged"]
+
+
+def test_converged_once_a_failure_is_told_and_nothing_is_recorded_after_it(bed: NotesOnly):
+    bed.machines = (UPGRADE, PAST)
+    bed.passes = {UPGRADE.name: [DONE], PAST.name: [FAILED]}
+    assert not steps.converge_once(bed, Display())
+    assert "record upgrade converged" not in bed.notes
+
+
+def test_converged_once_a_past_that_cannot_be_had_ends_it(bed: NotesOnly):
+    bed.not_provisioned = {"upgrade-1.0": "no"}
+    assert not steps.converge_once(bed, Display())
+    assert bed.notes == ["images"]

@@ -12,16 +12,18 @@ from pathlib import Path
 from tdi.errors import ExitCode, TdiError
 from tdi.machines.run import new_run
 from tdi.molecule import pasts, scenario
-from tdi.molecule.pasts import DEFAULT, Past
+from tdi.molecule.pasts import Past
 from tdi.mutants import own_checks
 from tdi.mutants.results import Kill, Oracle, Status
 from tdi.mutants.tree import Tree
-from tdi.mutants.watch import NoticedError, Seen, TroubleError, Watch
+from tdi.mutants.watch import IN_FIRST_RUN, NoticedError, Seen, TroubleError, Watch
 from tdi.outside import signals
 from tdi.outside.files import make_directory, write_atomically
 from tdi.project import kept
 from tdi.same_state import comparing, kept_records
+from tdi.same_state.kept_records import AFTER, BEFORE, CONVERGED, file_name
 from tdi.same_state.new_machines import FRESH
+from tdi.state import plan
 from tdi.state.compare import compare
 from tdi.state.finding import Names
 from tdi.state.record import RecordFile
@@ -112,6 +114,9 @@ def _tried(tree: Tree, asked: Sequence[str], baseline: Path, twin: Path, known: 
     same_handlers = True
     new: Path | None = None
     for number, stage in enumerate(stages(tree, asked)):
+        alike = not (kills or unlike) and same_handlers
+        if new and alike and _is_made_as_unmutated(tree, stage, baseline / str(number), twin, new):
+            continue
         watch, verdict = _taken(tree, stage, twin, new, full=full)
         new = new or _with_new_record(tree)
         kills += watch.kills(verdict)
@@ -149,6 +154,27 @@ def _at_most(seconds: float) -> Iterator[None]:
         raise
     finally:
         timer.cancel()
+
+
+def _is_made_as_unmutated(tree: Tree, stage: Sequence[Past], baseline: Path, twin: Path, new: Path) -> bool:
+    """Whether one converge makes of production, from these pasts, what the unmutated role makes of it.
+
+    It is asked where the mutant was in everything like the unmutated role on a new machine and on the first past. Then
+    what follows is known: what these machines are now is what the unmutated role's were, which passed the tests, are in
+    the same state as the new one, and on which a second run changes as little as on the others. Where anything differs,
+    a verdict has to say what it is. Raises what the watch does: a converge that fails is one that was noticed.
+    """
+    project, watch = tree.project, Watch([past.name for past in stage], full=False, rescues=_rescues(tree))
+    project.prepare_artifacts()
+    with new_run() as run, kept(run.directory / "logs", project.artifacts / "logs"):
+        bed = DockerBed(project, run, stage, tree.before, twin, new)
+        watch.witness = bed
+        held = steps.converge_once(bed, watch)
+    said: list[str] = json.loads((baseline / _HANDLERS).read_text(encoding="utf-8"))
+    if not held or _handlers(watch.seen) != [line for line in said if IN_FIRST_RUN in line]:
+        return False
+    labels = [past.label if len(stage) > 1 else scenario.NAMES[1] for past in stage]
+    return not any(_unlike_machine(tree, baseline, label, twin, CONVERGED) for label in labels)
 
 
 def _with_new_record(tree: Tree) -> Path | None:
@@ -219,19 +245,19 @@ def _unlike(tree: Tree, baseline: Path, twin: Path, stage: Sequence[Past], *, wi
     found = []
     for past in stage:
         label = past.label if len(stage) > 1 else scenario.NAMES[1]
-        said = _difference(tree, baseline, label, twin) or _run_otherwise(baseline, tree.project.records, past)
+        said = _unlike_machine(tree, baseline, label, twin)
         if said:
             found.append(Kill(Oracle.PLAN, said, past.name))
     said = "" if found or not with_new else _difference(tree, baseline, FRESH, twin)
     return found or ([Kill(Oracle.PLAN, said)] if said else [])
 
 
-def _difference(tree: Tree, baseline: Path, label: str, twin: Path) -> str:
+def _difference(tree: Tree, baseline: Path, label: str, twin: Path, moment: str = AFTER) -> str:
     """The first thing in which a machine is not like that of the unmutated role; nothing where there is none."""
     names, rules = Names("unmutated", "mutant"), comparing.rules(tree.project)
     with (
-        RecordFile(baseline / f"{label}.json") as a,
-        RecordFile(tree.project.records / f"{label}.json") as b,
+        RecordFile(baseline / file_name(label, moment)) as a,
+        RecordFile(tree.project.records / file_name(label, moment)) as b,
         RecordFile(twin) as other,
     ):
         written = kept_records.read_wrote(tree.project).paths
@@ -239,15 +265,21 @@ def _difference(tree: Tree, baseline: Path, label: str, twin: Path) -> str:
     return found[0].why if found else ""
 
 
-def _run_otherwise(baseline: Path, records: Path, past: Past) -> str:
-    """Which services of a machine in production were restarted or reloaded here, and not there, or the other way."""
-    name = "plan.json" if past.name == DEFAULT else f"plan-{past.name}.json"
-    if not (records / name).exists():
-        name = "plan.json"
-    there, here = (json.loads((place / name).read_text(encoding="utf-8")) for place in (baseline, records))
-    for what in ("restarted", "reloaded"):
-        odd = sorted({*there[what]} ^ {*here[what]})
+def _unlike_machine(tree: Tree, baseline: Path, label: str, twin: Path, moment: str = AFTER) -> str:
+    """The first thing in which a machine in production is not like that of the unmutated role, or was run otherwise."""
+    found = _difference(tree, baseline, label, twin, moment)
+    if found:
+        return found
+    there, here = (_runs(place, label, moment) for place in (baseline, tree.project.records))
+    for what, unmutated, mutant in zip(("restarted", "reloaded"), there, here, strict=True):
+        odd = sorted({*unmutated} ^ {*mutant})
         if odd:
-            where = "unmutated role" if odd[0] in there[what] else "mutant"
-            return f"{odd[0]} is {what} by the {where} alone"
+            return f"{odd[0]} is {what} by the {'unmutated role' if odd[0] in unmutated else 'mutant'} alone"
     return ""
+
+
+def _runs(records: Path, label: str, moment: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Which services of a machine in production were restarted until a moment, and which were only reloaded."""
+    files = (records / file_name(label, each) for each in (BEFORE, moment))
+    with RecordFile(next(files)) as before, RecordFile(next(files)) as after:
+        return plan.runs(before, after)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _ARGUMENT_SPECS = "Validating arguments against arg spec"
 """How Ansible calls the task that it puts before a role which has argument specs."""
 
+IN_FIRST_RUN = " in the first run: "
+"""What a line on a handler says where it was not the second run."""
+
 _LONGEST = 500
 """Characters of the line that proves a kill."""
 
@@ -74,7 +77,8 @@ class Watch(Display):
         machine, outcome = self._machine(facts["host"]), facts["outcome"]
         again = machine.name in self._again
         if facts.get("handler"):
-            self.seen.handlers.append(f"{machine.label} {'second' if again else 'first'} {facts['task']}: {outcome}")
+            run = " in the second run: " if again else IN_FIRST_RUN
+            self.seen.handlers.append(f"{machine.label}{run}{facts['task']}: {outcome}")
         if self._full:
             return
         if outcome in {"failed", "unreachable"} and not self._rescues:

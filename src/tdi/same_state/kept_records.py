@@ -43,8 +43,12 @@ def directory(project: Project) -> Path:
 
 def path_of(project: Project, label: str, moment: str = AFTER) -> Path:
     """The file of the record of the machine with this label, before or after the change."""
-    suffix = "" if moment == AFTER else f"-{moment}"
-    return directory(project) / f"{label}{suffix}.json"
+    return directory(project) / file_name(label, moment)
+
+
+def file_name(label: str, moment: str = AFTER) -> str:
+    """What the record of a machine at a moment is called."""
+    return f"{label}{'' if moment == AFTER else f'-{moment}'}.json"
 
 
 def key(project: Project, base_image: str) -> dict[str, str]:

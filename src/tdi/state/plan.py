@@ -1,7 +1,7 @@
 """The plan: what a change does to a machine in production, from its record before and after the change."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -121,14 +121,15 @@ def plan(before: RecordFile, after: RecordFile) -> Plan:
     damaged record.
     """
     made = of_comparison(compare(before, after, Rules(), names=NAMES))
-    restarted, reloaded = _runs(before.meta.get("runs", {}), after.meta.get("runs", {}))
+    restarted, reloaded = runs(before, after)
     return replace(made, restarted=restarted, reloaded=reloaded)
 
 
-def _runs(before: Mapping[str, Sequence[str]], after: Mapping[str, Sequence[str]]) -> tuple[tuple[str, ...], ...]:
-    """The services that were restarted, and those that were only reloaded."""
-    changed = [unit for unit in sorted(before.keys() & after.keys()) if before[unit] != after[unit]]
-    restarted = tuple(unit for unit in changed if before[unit][0] != after[unit][0])
+def runs(before: RecordFile, after: RecordFile) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The services that were restarted between two records of a machine, and those that were only reloaded."""
+    first, last = before.meta.get("runs", {}), after.meta.get("runs", {})
+    changed = [unit for unit in sorted(first.keys() & last.keys()) if first[unit] != last[unit]]
+    restarted = tuple(unit for unit in changed if first[unit][0] != last[unit][0])
     return restarted, tuple(unit for unit in changed if unit not in restarted)
 
 

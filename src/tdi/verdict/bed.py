@@ -112,8 +112,8 @@ class Bed(Witness, Protocol):
     def verify(self, machines: Sequence[Machine]) -> Mapping[str, Outcome]:
         """What the scenario's own verify playbook found on machines, by container; nothing where there is none."""
 
-    def converging(self) -> AbstractContextManager[Playbook]:
-        """One Ansible for both converges of all machines."""
+    def converging(self, times: int = 2) -> AbstractContextManager[Playbook]:
+        """One Ansible for both converges of all machines, or for the first alone."""
 
     def loading(self) -> AbstractContextManager[Loading]:
         """The load that the project declares, on production as it is by default. Raises TdiError where none answers."""

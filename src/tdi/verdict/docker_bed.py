@@ -223,7 +223,7 @@ class DockerBed:
         return playing.prepare(given, of, self._run.directory / f"prepare-{machine.label}", log)
 
     @contextmanager
-    def converging(self) -> Iterator[_Playbooks]:
+    def converging(self, times: int = 2) -> Iterator[_Playbooks]:
         together = playing.can_share_a_run(self._project, self._scenarios)
         shares = [self.machines] if together else [(machine,) for machine in self.machines]
         gates: dict[str, Path] = {}
@@ -235,7 +235,7 @@ class DockerBed:
                 gates |= dict.fromkeys((machine.name for machine in share), gate)
                 settings = {machine.name: self._settings[machine.name] for machine in share}
                 log = self._logs / f"{name}.log"
-                running.append(opened.enter_context(ansible.converging(settings, work, log, gate=gate)))
+                running.append(opened.enter_context(ansible.converging(settings, work, log, times=times, gate=gate)))
             yield _Playbooks(running, gates)
 
     def verify(self, machines: Sequence[Machine]) -> dict[str, ansible.Outcome]:

@@ -97,6 +97,31 @@ def take(bed: Bed, display: Display, verdict: Verdict) -> None:
         verdict.trouble = judge.trouble(verdict, bed.machines, bed)
 
 
+def converge_once(bed: Bed, display: Display) -> bool:
+    """Take the machines of `bed` through one converge, and record each before and after; whether all of them held.
+
+    Raises TdiError for trouble of the test bed.
+    """
+    images = bed.images()
+    if images.failed:
+        return False
+    display.machines(bed.machines)
+    trial = _Trial(bed, display, Verdict(machines={each.label: MachineOutcome(each.part) for each in bed.machines}))
+    with bed.in_force():
+        bed.start()
+        with bed.converging(times=1) as playbook:
+            _boot(trial)
+            playbook.begin()
+            outcomes = playbook.outcomes(display.ansible)
+            passes = {name: each for outcome in outcomes for name, each in outcome.passes.items()}
+            held = all(outcome.recap and not outcome.code for outcome in outcomes)
+            if not held or any(each.failure for one in passes.values() for each in one):
+                return False
+            bed.keep_wrote(_wrote(trial, passes))
+            _at_once(lambda machine: bed.record(machine, kept_records.CONVERGED), bed.machines)
+    return True
+
+
 def _boot(trial: _Trial) -> None:
     """Wait until the machines are up and prepared, and record production before the change."""
 
