@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -185,3 +185,40 @@ def test_whose_socket_a_port_is(module: ModuleType, monkeypatch: pytest.MonkeyPa
     assert not module.listens(1, 81)
     monkeypatch.setattr(module.os, "readlink", lambda _: "socket:[4712]")
     assert not module.listens(1, 80)
+
+
+class Systemd:
+    """What the module hears of systemd, and of nginx as often as it looks."""
+
+    def __init__(self, module: ModuleType, monkeypatch: pytest.MonkeyPatch, *, active: bool, looks: list[int | None]):
+        self.active, self.looks, self.asked = active, looks, [""]
+        monkeypatch.setattr(module, "run", self.run)
+        monkeypatch.setattr(module, "master", lambda: self.looks.pop(0) if len(self.looks) > 1 else self.looks[0])
+        monkeypatch.setattr(module, "PATIENCE", 0.3)
+
+    def run(self, *words: str) -> SimpleNamespace:
+        self.asked.append(" ".join(words))
+        said = "nginx: [emerg] no such thing" if words[0] == "journalctl" else ""
+        code = 0 if self.active or words[1] != "is-active" else 3
+        return SimpleNamespace(returncode=code, stdout=said, stderr="")
+
+
+def test_a_started_nginx_that_does_not_call_itself_the_master_yet_is_waited_for(
+    module: ModuleType, monkeypatch: pytest.MonkeyPatch
+):
+    systemd = Systemd(module, monkeypatch, active=True, looks=[None, None, 7])
+    module.systemctl("start")
+    assert "systemctl start nginx" in systemd.asked
+
+
+def test_an_nginx_that_has_ended_is_not_waited_for(module: ModuleType, monkeypatch: pytest.MonkeyPatch):
+    systemd = Systemd(module, monkeypatch, active=False, looks=[None])
+    with pytest.raises(module.RefusedError, match="no such thing"):
+        module.systemctl("start")
+    assert systemd.asked.count("systemctl is-active nginx") == 1
+
+
+def test_an_nginx_that_never_comes_is_not_waited_for_without_end(module: ModuleType, monkeypatch: pytest.MonkeyPatch):
+    Systemd(module, monkeypatch, active=True, looks=[None])
+    with pytest.raises(module.RefusedError, match="no such thing"):
+        module.systemctl("start")

@@ -210,6 +210,10 @@ def signalled(pid: int, number: int, dump: str, done: Callable[[], bool]) -> Non
 def systemctl(verb: str) -> None:
     """Start or restart nginx. Raises RefusedError with what it said instead."""
     done = run("systemctl", verb, "nginx")
+    deadline = time.monotonic() + PATIENCE
+    # The process is in its file, and systemd content, before it calls itself the master.
+    while not master() and time.monotonic() < deadline and run("systemctl", "is-active", "nginx").returncode == 0:
+        time.sleep(0.05)
     if done.returncode or not master():
         said = run("journalctl", "--unit=nginx", "--lines=20", "--output=cat", "--no-pager").stdout
         raise RefusedError("; ".join(complaints(said)) or done.stderr.strip() or f"systemctl {verb} nginx was no help")
