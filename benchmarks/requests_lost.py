@@ -1,16 +1,17 @@
 """Requests against a server while something is done to it: how many were lost.
 
-    python benchmarks/requests_lost.py ADDRESS:PORT PATH [--download PATH] -- COMMAND...
+    python benchmarks/requests_lost.py ADDRESS:PORT PATH [--tls PORT] [--download PATH] -- COMMAND...
 
 Clients with a connection for each request, clients that keep theirs alive, and slow downloads ask until COMMAND has
 ended. A failure is *safe* where a connection that was kept alive ended before the first byte of an answer: a client may
 ask again. All else is unsafe: refused, reset or ended on a new connection, a truncated answer, another status, a
-timeout. Exits with 1 where one was unsafe.
+timeout. Exits with 1 where one was unsafe, and where COMMAND failed.
 """
 
 import argparse
 import asyncio
 import contextlib
+import ssl
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -78,14 +79,16 @@ async def ask(connection: Connection, host: str, path: str, method: str, *, keep
         raise Unsafe("truncated") from None
 
 
-async def client(tally: Tally, where: tuple[str, int], path: str, method: str, *, keep: bool) -> None:
+async def client(
+    tally: Tally, where: tuple[str, int], path: str, method: str, *, keep: bool, tls: ssl.SSLContext | None = None
+) -> None:
     """Ask again and again."""
     connection: Connection | None = None
     while True:
         reused = connection is not None
         try:
             async with asyncio.timeout(SECONDS):
-                connection = connection or await asyncio.open_connection(*where)
+                connection = connection or await asyncio.open_connection(*where, ssl=tls)
                 body, kept = await ask(connection, where[0], path, method, keep=keep)
             tally.answer(body)
             if kept:
@@ -132,13 +135,24 @@ async def measure(arguments: argparse.Namespace) -> int:
         for method in ("GET", "GET", "GET", "POST")
         for keep in (False, True)
     ]
+    if arguments.tls:
+        # Whose certificate it is, is not asked here.
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        clients += [
+            client(tally, (host, arguments.tls), arguments.path, "GET", keep=keep, tls=context)
+            for keep in (False, True)
+        ]
     if arguments.download:
         clients.append(download(tally, where, arguments.download))
     began = time.monotonic()
     tasks = [asyncio.create_task(each) for each in clients]
     await asyncio.sleep(arguments.before)
-    command = await asyncio.create_subprocess_exec(*arguments.command)
-    code = await command.wait()
+    times = code = 0
+    while not code and (not times or tally.answered < arguments.answered):
+        command = await asyncio.create_subprocess_exec(*arguments.command)
+        code = await command.wait()
+        times += 1
     await asyncio.sleep(arguments.after)
     for task in tasks:
         task.cancel()
@@ -147,12 +161,13 @@ async def measure(arguments: argparse.Namespace) -> int:
     seconds = time.monotonic() - began
     unsafe = sum(tally.unsafe.values())
     print(f"{tally.answered} answered in {seconds:.0f} s ({tally.answered / seconds:.0f}/s), {tally.safe} safe to ask")
-    print(f"again, {unsafe} unsafe, longest gap {tally.gap:.2f} s, {tally.downloads} downloads; exit code {code}")
+    print(f"again, {unsafe} unsafe, longest gap {tally.gap:.2f} s, {tally.downloads} downloads")
+    print(f"the command ran {times} times, exit code {code}")
     for reason, times in tally.unsafe.most_common(10):
         print(f"  {times} times: {reason}")
     for body, times in tally.bodies.most_common():
         print(f"  {times} answers began {body!r}")
-    return 1 if unsafe else 0
+    return 1 if unsafe or code else 0
 
 
 def main() -> None:
@@ -161,6 +176,8 @@ def main() -> None:
     parser.add_argument("server", metavar="ADDRESS:PORT")
     parser.add_argument("path")
     parser.add_argument("--download", metavar="PATH", help="a large file, asked for slowly")
+    parser.add_argument("--tls", metavar="PORT", type=int, help="ask there, too, with TLS")
+    parser.add_argument("--answered", type=int, default=0, help="repeat the command until so many were answered")
     parser.add_argument("--before", type=float, default=2, help="seconds before the command begins")
     parser.add_argument("--after", type=float, default=2, help="seconds after the command has ended")
     parser.add_argument("command", nargs="+")

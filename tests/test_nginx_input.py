@@ -84,6 +84,7 @@ WRONG: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "a redirect to nowhere": (other("redirect", "https://"), ("a redirect is a URL", '"https://"')),
     "a redirect with a variable": (other("redirect", "https://$host"), ('"https://$host"',)),
     "tls without a key": (sites(site(tls={"certificate": FILE})), ("tls", "key")),
+    "tls without a certificate": (sites(site(tls={"key": FILE})), ("tls", "certificate")),
     "tls with another key": (sites(site(tls={"certificate": FILE, "key": FILE, "pem": "x"})), ("tls", "pem")),
     "a certificate by a relative path": (
         sites(site(tls={"certificate": "a.crt", "key": FILE})),

@@ -1,24 +1,19 @@
 """The role on a real machine: what it removes, what it loses, what it does where nginx or the mirror refuses."""
 
 import json
-import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+import nginx_machine
 from conftest import ROOT
-from tdi.images import base_image
-from tdi.machines import lifecycle
-from tdi.molecule import scenario
+from nginx_machine import Machine
 from tdi.outside import docker
-from tdi.project import Project
 
 pytestmark = [pytest.mark.docker, pytest.mark.nightly]
 
@@ -31,6 +26,7 @@ END
 mkdir -p /srv/{0}; echo former > /srv/{0}/index.html
 """
 """A site as the role laid it out before it had links."""
+CERTIFICATE = "openssl req -x509 -newkey rsa:2048 -nodes -keyout {0}.key -out {0}.crt -subj /CN=a -days 30 2> /dev/null"
 BEGIN = (
     """
 apt-get -qq update
@@ -50,92 +46,10 @@ systemctl reload nginx
 )
 
 
-@dataclass(frozen=True)
-class Ran:
-    """A run of the role: whether it held, which tasks changed something, what the one said that failed."""
-
-    code: int
-    changed: list[str]
-    failed: str
-
-
-class Machine:
-    """A machine, the role on it, and what it answers."""
-
-    def __init__(self, name: str, directory: Path) -> None:
-        self.name, self.directory = name, directory
-
-    def shell(self, lines: str) -> str:
-        return docker.execute(self.name, ["sh", "-eu", "-c", lines]).stdout
-
-    def get(self, url: str, *words: str) -> str:
-        return self.shell(" ".join(["curl --silent --insecure --max-time 5 --include", *words, url]))
-
-    def command(self, roles: list[dict[str, Any]], *options: str) -> list[str]:
-        play = {"hosts": "all", "gather_facts": False, "roles": [{"role": "nginx", **given} for given in roles]}
-        (self.directory / "play.yml").write_text(yaml.safe_dump([play]))
-        program = Path(sys.executable).parent / "ansible-playbook"
-        where = ["-i", f"{self.name},", "-c", "docker", "-e", "ansible_python_interpreter=/usr/bin/python3"]
-        return [str(program), *where, *options, str(self.directory / "play.yml")]
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {
-            **os.environ,
-            "ANSIBLE_ROLES_PATH": str(ROOT / "roles"),
-            "ANSIBLE_HOME": str(self.directory / "home"),
-            "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
-            "ANSIBLE_PIPELINING": "1",
-        }
-
-    def run(self, *roles: dict[str, Any], options: tuple[str, ...] = ()) -> Ran:
-        done = subprocess.run(
-            self.command(list(roles), *options), env=self.environment, capture_output=True, text=True, check=False
-        )
-        tasks = [task for play in json.loads(done.stdout)["plays"] for task in play["tasks"]]
-        results = [(task["task"]["name"], task["hosts"][self.name]) for task in tasks if task["hosts"]]
-        changed = [name.removeprefix("nginx : ") for name, result in results if result.get("changed")]
-        return Ran(done.returncode, changed, "".join(result["msg"] for _, result in results if result.get("failed")))
-
-    def sites(self, *given: dict[str, Any], **more: Any) -> Ran:
-        return self.run({"nginx_sites": list(given), **more})
-
-    def lost(self, *given: dict[str, Any], download: bool = True) -> str:
-        """What became of requests while the role ran: the report, which fails the test where one was lost."""
-        facts = docker.container_facts(self.name)["NetworkSettings"]["Networks"]
-        address = next(iter(facts.values()))["IPAddress"]
-        program = [sys.executable, str(ROOT / "benchmarks" / "requests_lost.py"), f"{address}:80", "/"]
-        large = ["--download", "/large"] if download else []
-        words = [*program, *large, "--after", "3", "--", *self.command([{"nginx_sites": list(given)}])]
-        done = subprocess.run(words, env=self.environment, capture_output=True, text=True, check=False)
-        report = done.stdout[done.stdout.rfind("}") + 1 :]
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "exit code 0" in report, done.stdout
-        return report
-
-    def record(self, name: str) -> Path:
-        file = self.directory / f"{name}.json"
-        tdi = [sys.executable, "-m", "tdi", "state"]
-        subprocess.run([*tdi, "record", f"docker://{self.name}", "-o", str(file)], check=True, capture_output=True)
-        return file
-
-    def difference(self, before: Path) -> str:
-        """What differs from a record."""
-        tdi = [sys.executable, "-m", "tdi", "state", "diff", str(before), str(self.record("after"))]
-        done = subprocess.run(tdi, check=False, capture_output=True, text=True)
-        assert done.returncode in {0, 1}, done.stderr
-        return done.stdout if done.returncode else ""
-
-
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """A machine with the nginx that the release came with, and sites as the role wrote them before."""
-    directory = tmp_path_factory.mktemp("role")
-    project = Project(ROOT, directory / "artifacts")
-    run_id = lifecycle.new_run_id()
-    options = scenario.load(project, "fresh").options
-    with lifecycle.one(f"tdi-{run_id}-role", base_image.ensure(project).id, options, run_id) as name:
-        here = Machine(name, directory)
+    with nginx_machine.new(tmp_path_factory.mktemp("role")) as here:
         here.shell(BEGIN)
         yield here
 
@@ -182,6 +96,23 @@ def test_what_nginx_refuses_is_put_back_with_its_message_and_repaired_by_the_nex
     assert machine.shell("find /srv /etc/nginx -name '*broken*'") == ""
 
 
+def test_of_two_hundred_thousand_requests_none_is_lost_while_production_changes_and_changes_back(machine: Machine):
+    machine.shell(CERTIFICATE.format("/etc/ssl/load"))
+    tls = {"name": "tls", "tls": {"certificate": "/etc/ssl/load.crt", "key": "/etc/ssl/load.key"}}
+    extra = {"name": "extra", "port": 8097, "page": "extra\n"}
+    first = [WEBSITE, tls | {"page": "first\n"}, extra]
+    second = [
+        {"name": "home", "page": "second\n", "extra": "gzip off;"},
+        tls | {"page": "second\n", "extra": "gzip off;"},
+        extra | {"name": "renamed"},
+    ]
+    assert machine.sites(*first).code == 0
+    report = machine.lost_between(first, second, 200_000, 443)
+    answers = {body for body in re.findall(r"answers began (b'.*')", report) if "405" not in body}
+    assert answers == {"b'first\\n'", "b'second\\n'"}
+    assert machine.sites(WEBSITE).code == 0
+
+
 def test_a_taken_port_fails_each_run_until_it_is_free(machine: Machine):
     machine.sites(WEBSITE)
     docker.execute(machine.name, ["systemd-run", "--quiet", "--unit=other", "python3", "-m", "http.server", "9090"])
@@ -204,12 +135,11 @@ def test_a_reload_that_was_lost_is_made_up_for(machine: Machine):
 
 
 def test_a_certificate_that_was_renewed_is_loaded_and_a_key_that_does_not_fit_is_refused(machine: Machine):
-    make = "openssl req -x509 -newkey rsa:2048 -nodes -keyout {0}.key -out {0}.crt -subj /CN=a -days 30 2> /dev/null"
-    machine.shell(f"{make.format('/etc/ssl/a')}; {make.format('/etc/ssl/b')}")
+    machine.shell(f"{CERTIFICATE.format('/etc/ssl/a')}; {CERTIFICATE.format('/etc/ssl/b')}")
     site = {"name": "tls", "page": "secret\n", "tls": {"certificate": "/etc/ssl/a.crt", "key": "/etc/ssl/a.key"}}
     assert machine.sites(WEBSITE, site).code == 0
     assert "secret" in machine.get("https://localhost")
-    machine.shell(make.format("/etc/ssl/a"))
+    machine.shell(CERTIFICATE.format("/etc/ssl/a"))
     assert machine.sites(WEBSITE, site).changed == ["Run nginx with the configuration"]
     ran = machine.sites(WEBSITE, site | {"tls": {"certificate": "/etc/ssl/a.crt", "key": "/etc/ssl/b.key"}})
     assert "key values mismatch" in ran.failed
