@@ -71,3 +71,22 @@ def test_nginx_is_older_than_what_it_reads_and_than_nothing_else(
     debt: Callable[[str], list[str]], lines: str, reasons: list[str]
 ):
     assert debt(lines) == reasons
+
+
+TAKE_OVER = "old=$(cat /run/nginx.pid); kill -USR2 $old; sleep 1; kill -QUIT $old; sleep 1"
+DROP_IN = "/etc/systemd/system/nginx.service.d"
+HIDE = f"""
+mkdir {DROP_IN}
+printf '[Service]\\nInaccessiblePaths=/boot\\n' > {DROP_IN}/hide.conf
+systemctl daemon-reload
+sleep 1
+"""
+UNIT = "/usr/lib/systemd/system/nginx.service"
+ANEW = f"sleep 2; cp --preserve {UNIT} {UNIT}.new; mv {UNIT}.new {UNIT}; systemctl daemon-reload"
+
+
+def test_a_program_that_took_over_from_itself_has_what_its_unit_said_before(debt: Callable[[str], list[str]]):
+    """As it does for an upgrade: the package brings the unit anew, and that is nothing to start it anew for."""
+    assert debt(f"systemctl restart nginx; {ANEW}; {TAKE_OVER}") == []
+    assert debt(f"{HIDE}{TAKE_OVER}") == ["unit-changed"]
+    assert debt("systemctl restart nginx; sleep 1") == []

@@ -35,7 +35,8 @@ def unit_states(machine: Machine, scope: Scope) -> dict[str, dict[str, str]]:
     if not units_of(machine).changed_since(units_read(machine)):
         asked = sorted({process.unit for process in all_processes(machine).values()} & set(found))
     properties = (
-        "Id,ActiveState,SubState,NeedDaemonReload,Transient,FragmentPath,StateChangeTimestampMonotonic,InvocationID"
+        "Id,ActiveState,SubState,NeedDaemonReload,Transient,FragmentPath,StateChangeTimestampMonotonic,InvocationID,"
+        "ActiveEnterTimestampMonotonic"
     )
     if asked:
         status, output, cut = machine.run(["systemctl", "show", "--no-pager", "--property=" + properties, "--", *asked])

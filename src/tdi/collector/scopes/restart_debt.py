@@ -82,6 +82,14 @@ def unit_debt(machine: Machine, group: list[Process], newest: dict[str, float]) 
         executed_again(machine, group) and not any(written_after(machine, path, oldest_allowed) for path in made_of)
     ):
         reasons.add("unit-changed")
+    # What took over from itself has what systemd gave the process before it: directives and environment of back then.
+    # What a package brought anew says nothing, for such an upgrade is what a program takes over for.
+    started = unit_started(known)
+    if started and oldest_allowed > started + 1 and holds_the_first(machine, group):
+        oldest_allowed = started + 0.5
+        by_hand = [path for path in made_of if path.startswith("/etc/")]
+        if any(changed_after(machine, path, oldest_allowed) for path in by_hand):
+            reasons.add("unit-changed")
     lines = [line for path in made_of for line in significant(machine.text(path, 1 << 20))]
     for file in unit_properties(lines).get("EnvironmentFile", []):
         # Read once, as the process is started: no reload helps.
@@ -91,6 +99,18 @@ def unit_debt(machine: Machine, group: list[Process], newest: dict[str, float]) 
         reasons.add("unit-changed")
     reads = read_by_units(machine).get(name)
     return reasons | (known_debt(machine, reads, limit) if reads else likely_debt(machine, group, limit))
+
+
+def unit_started(known: dict[str, str]) -> float:
+    """When systemd last started a unit, in seconds since 1970; 0.0 where it does not say so."""
+    entered = known.get("ActiveEnterTimestampMonotonic", "")
+    return time.time() - time.monotonic() + int(entered) / 1e6 if entered.isdigit() and int(entered) else 0.0
+
+
+def holds_the_first(machine: Machine, group: list[Process]) -> bool:
+    """Whether the oldest process of a unit is one of these."""
+    mine = (process for process in all_processes(machine).values() if process.unit == group[0].unit)
+    return unit_begin(group) <= unit_begin([*mine])
 
 
 def executed_again(machine: Machine, group: list[Process]) -> bool:
