@@ -1,7 +1,4 @@
-"""What the machines were asked for, and so what they must be: the role's defaults, as this project means them.
-
-A second caller of the role has a site of each other kind (shared/converge.yml).
-"""
+"""What the machines were asked for, and so what they must be: the role's defaults, as this project means them."""
 
 from dataclasses import dataclass
 
@@ -37,9 +34,3 @@ class Site:
 
 
 SITES = (Site("website", "<!DOCTYPE html>\n<title>Hello world</title>\n<h1>Hello world</h1>\n"),)
-
-KINDS = ("local", "files.root", "proxy.proxy", "former.redirect", "secure")
-"""What the files of the second caller's sites are called, after its own word."""
-
-OTHER_SOCKETS = ("127.0.0.1:8092", "0.0.0.0:443", "[::]:443")
-"""Where nginx listens for the second caller, and not for the first."""

@@ -7,8 +7,8 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import kinds
 import pytest
-from declared import KINDS
 
 CERTIFICATE = Path(__file__).parents[1] / "shared" / "files" / "secure.example.org.crt"
 
@@ -95,7 +95,7 @@ def test_what_was_given_for_all_sites_holds_for_all(answers: dict[str, list[Any]
 def test_the_files_of_the_kinds_are_there_and_no_other(host: Any) -> None:
     found = host.check_output("find /etc/nginx/sites-* /etc/nginx/conf.d /etc/nginx/snippets -name 'kinds-*'").split()
     places = ("/etc/nginx/sites-available", "/etc/nginx/sites-enabled")
-    expected = [f"{place}/kinds-{name}" for place in places for name in KINDS]
+    expected = [f"{place}/kinds-{name}" for place in places for name in kinds.FILES]
     assert sorted(found) == sorted(
         [*expected, "/etc/nginx/conf.d/kinds-http.conf", "/etc/nginx/snippets/kinds-tls.conf"]
     )

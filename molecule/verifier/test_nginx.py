@@ -6,7 +6,8 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from declared import OTHER_SOCKETS, SITES
+import kinds
+from declared import SITES
 
 PROBE = Path(__file__).parent / "probes" / "nginx.py"
 # Name resolution inside the machine, of Docker (on networks that a user made) and of systemd-resolved (on Ubuntu).
@@ -44,5 +45,5 @@ def test_nothing_listens_but_the_sites(host: Any) -> None:
     sockets = [line.split(maxsplit=6) for line in host.check_output("ss -Hltunp").splitlines()]
     found = {(s[0], s[4], "nginx" in s[-1]) for s in sockets if not s[4].startswith(RESOLVERS)}
     anywhere = ("0.0.0.0", "[::]")  # noqa: S104 - compared with, not bound to
-    expected = {f"{address}:{site.port}" for site in SITES for address in anywhere} | {*OTHER_SOCKETS}
+    expected = {f"{address}:{site.port}" for site in SITES for address in anywhere} | {*kinds.SOCKETS}
     assert found == {("tcp", socket, True) for socket in expected}
