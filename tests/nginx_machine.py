@@ -20,6 +20,8 @@ from tdi.molecule import scenario
 from tdi.outside import docker
 from tdi.project import Project
 
+PROBES = ROOT / "molecule" / "verifier" / "record.yml"
+
 
 @dataclass(frozen=True)
 class Ran:
@@ -96,9 +98,10 @@ class Machine:
         return report
 
     def record(self, name: str) -> Path:
+        """The record of the machine as it is now, with what the probe of nginx says it reads."""
         file = self.directory / f"{name}.json"
-        tdi = [sys.executable, "-m", "tdi", "state"]
-        subprocess.run([*tdi, "record", f"docker://{self.name}", "-o", str(file)], check=True, capture_output=True)
+        words = [sys.executable, "-m", "tdi", "state", "record", f"docker://{self.name}", "-o", str(file)]
+        subprocess.run([*words, "--probes", str(PROBES)], check=True, capture_output=True)
         return file
 
     def difference(self, before: Path) -> str:

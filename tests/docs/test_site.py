@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 import commands_page
+import kept_changes_page
 import operators_page
 import pytest
 import yaml
@@ -159,3 +160,15 @@ def test_what_is_awaited_is_not_there_yet():
 def test_most_pages_show_commands():
     shown = {page.name for page in DOCS.rglob("*.md") if [*_called(page.read_text(encoding="utf-8"))]}
     assert {"break-it.md", "own-role.md", "own-servers.md", "ci.md", "write-a-probe.md", "settings.md"} <= shown
+
+
+def test_every_kept_change_is_in_the_table_of_who_notices_it_with_its_class():
+    expected = yaml.safe_load(kept_changes_page.EXPECTED.read_text(encoding="utf-8"))
+    kinds = {
+        name.removesuffix(".patch"): row["class"] if isinstance(row, dict) else row for name, row in expected.items()
+    }
+    table = re.findall(r"(?m)^\| `(\S+)` \| `(\S+)` \|(.*)$", kept_changes_page.PAGE.read_text(encoding="utf-8"))
+    assert {change: kind for change, kind, _ in table} == kinds
+    assert all(("x" in crosses) == (kind != "pass") for _, kind, crosses in table)
+    head = kept_changes_page.HEAD.split()
+    assert kept_changes_page.PAGE.read_text(encoding="utf-8").split()[: len(head)] == head
